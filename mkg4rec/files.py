@@ -1,0 +1,51 @@
+"""Writing so that a reader never meets half a file: write beside, then rename."""
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mkg4rec.errors import PipelineError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; what is written there takes its place on success.
+
+    The temporary path does not exist yet and may become a file or a folder. On any failure it is
+    removed and `path` stays as it was.
+
+    Raises:
+        PipelineError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = workspace / path.name
+    try:
+        with explaining_full_disk(path):
+            yield temporary
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+@contextmanager
+def explaining_full_disk(path: Path) -> Iterator[None]:
+    """Turn "no space left" into an error that names `path` and says what to do.
+
+    Raises:
+        PipelineError: the disk or the quota is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise PipelineError(
+            f"{path}: no space left on the device while writing; nothing was kept. "
+            "Free some space, or point TMPDIR and the caches to a larger disk, and run again."
+        ) from error

@@ -1,0 +1,330 @@
+"""params.yaml as typed, validated values.
+
+Every mistake is an error that names the file, the line and the key: an unknown key, a wrong type, an
+impossible value, a data set in `run:` that is not described. The hyper-parameters under `models:` and
+`tuned:` are checked by the model that they belong to (`mkg4rec.models.registry`).
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mkg4rec.errors import PipelineError
+
+PARAMS_FILE = Path("params.yaml")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Group(BaseModel):
+    """A group of parameters: nothing unknown, nothing converted, nothing changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Device(StrEnum):
+    """Where tensors live; `auto` is the GPU where there is one."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """The arithmetic of matrix products; `auto` is bfloat16 on a GPU that has it, else float32."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class SourceFormat(StrEnum):
+    """The form in which a source publishes its ratings and items."""
+
+    MOVIELENS = "movielens"
+
+
+# StrEnum members arrive as plain strings from YAML, which strict mode would refuse.
+Lax = Field(strict=False)
+
+
+class Run(Group):
+    """What `dvc repro` builds: every model on every data set."""
+
+    datasets: Annotated[list[Name], Field(min_length=1)]
+    models: Annotated[list[Name], Field(min_length=1)]
+
+
+class Http(Group):
+    """How bytes come from the network; times in seconds."""
+
+    attempts: Count
+    backoff: Annotated[float, Field(ge=0)]
+    max_wait: Annotated[float, Field(ge=0)]
+    connect_timeout: Annotated[float, Field(gt=0)]
+    read_timeout: Annotated[float, Field(gt=0)]
+
+
+class Media(Group):
+    """Limits of the poster downloads."""
+
+    workers: Count
+    per_host: Count
+    max_bytes: Count
+    max_pixels: Count
+
+
+class Embed(Group):
+    """How contents are embedded."""
+
+    batch_size: Count
+    device: Annotated[Device, Lax]
+    precision: Annotated[Precision, Lax]
+
+
+class Kg(Group):
+    """What never enters the knowledge graph: predicates by the beginning of their names."""
+
+    drop_predicates: list[Annotated[str, Field(min_length=1)]]
+
+
+class Split(Group):
+    """The per-user random split: shares of each user's interactions, the rest is train."""
+
+    seed: Seed
+    valid: Annotated[float, Field(ge=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _leave_some_for_training(self) -> Self:
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid + test is {self.valid + self.test:g}; it must leave a share for training")
+        return self
+
+
+class Train(Group):
+    """How a neural model is trained, whichever it is."""
+
+    seed: Seed
+    device: Annotated[Device, Lax]
+    precision: Annotated[Precision, Lax]
+    compile: bool
+
+
+class Evaluate(Group):
+    """How models are ranked and measured."""
+
+    device: Annotated[Device, Lax]
+    block_size: Count
+    rare_interactions: Annotated[int, Field(ge=0)]
+
+
+class Report(Group):
+    """What the page shows."""
+
+    examples: Annotated[int, Field(ge=0)]
+
+
+class Synthetic(Group):
+    """Size and seed of a catalogue that the project makes itself."""
+
+    seed: Seed
+    users: Annotated[int, Field(ge=20)]
+    items: Annotated[int, Field(ge=40)]
+    entities: Annotated[int, Field(ge=40)]
+    interactions: Annotated[int, Field(ge=200)]
+
+    @model_validator(mode="after")
+    def _fit_into_the_matrix(self) -> Self:
+        if self.interactions > self.users * self.items // 4:
+            raise ValueError(f"{self.interactions} interactions are more than a quarter of {self.users} users times {self.items} items")
+        if self.entities < 2 * self.items:
+            raise ValueError(f"{self.entities} entities leave no attributes beside {self.items} items; at least twice the items are needed")
+        return self
+
+
+class SourceFile(Group):
+    """A published file.
+
+    `checksum` is `sha256:…` or `md5:…` (pinned), `companion` (the publisher's own `<address>.md5`), or null.
+    """
+
+    address: Annotated[str, Field(pattern=r"^(https?|file)://")]
+    checksum: Annotated[str, Field(pattern=r"^(companion|sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")] | None
+    max_bytes: Count
+
+
+class Sources(Group):
+    """Where a data set is published: ratings archive, KB4Rec links, poster addresses, descriptions, Freebase dump."""
+
+    format: Annotated[SourceFormat, Lax]
+    ratings: SourceFile
+    links: SourceFile
+    posters: SourceFile
+    descriptions: SourceFile
+    dump: SourceFile
+
+
+class Link(Group):
+    """Which interactions count as positive, and how many a user and an item need (iterated until stable)."""
+
+    min_rating: float
+    min_user_interactions: Count
+    min_item_interactions: Count
+
+
+class DatasetMedia(Group):
+    """The share of items that may lack a modality before the stage stops."""
+
+    max_missing_posters: Share
+    max_missing_descriptions: Share
+
+
+class Encoder(Group):
+    """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue."""
+
+    model: Annotated[str, Field(min_length=1)]
+    pretrained: Annotated[str, Field(min_length=1)] | None
+    adapt_epochs: Annotated[int, Field(ge=0)]
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    seed: Seed
+
+
+class DatasetKg(Group):
+    """How far the graph reaches from the items and what is too rare to keep."""
+
+    hops: Annotated[int, Field(ge=1, le=2)]
+    min_entity_triplets: Count
+    min_relation_triplets: Count
+
+
+class Dataset(Group):
+    """Everything that is particular to one data set."""
+
+    synthetic: Synthetic | None
+    sources: Sources
+    link: Link
+    media: DatasetMedia
+    encoder: Encoder
+    kg: DatasetKg
+
+
+class Params(Group):
+    """The whole of params.yaml."""
+
+    run: Run
+    http: Http
+    media: Media
+    embed: Embed
+    kg: Kg
+    split: Split
+    train: Train
+    evaluate: Evaluate
+    report: Report
+    datasets: dict[Name, Dataset]
+    models: dict[Name, dict[str, Any]]
+    tuned: dict[Name, dict[Name, dict[str, Any]]]
+
+    def dataset(self, name: str) -> Dataset:
+        """The parameters of the data set `name`.
+
+        Raises:
+            PipelineError: params.yaml does not describe it.
+        """
+        if name not in self.datasets:
+            raise PipelineError(f"{PARAMS_FILE}: there is no data set {name!r} under datasets:; it has {', '.join(sorted(self.datasets))}.")
+        return self.datasets[name]
+
+    def hyperparameters(self, dataset: str, model: str) -> dict[str, Any]:
+        """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them.
+
+        Raises:
+            PipelineError: params.yaml does not have the model.
+        """
+        if model not in self.models:
+            raise PipelineError(f"{PARAMS_FILE}: there is no model {model!r} under models:; it has {', '.join(sorted(self.models))}.")
+        return self.models[model] | self.tuned.get(dataset, {}).get(model, {})
+
+
+def load(path: Path = PARAMS_FILE) -> Params:
+    """Read and check `path`.
+
+    Raises:
+        PipelineError: not YAML, or a key or value that is wrong, with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text)
+    except FileNotFoundError as error:
+        raise PipelineError(f"{path}: there is no such file; run from the root of the repository.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        params = Params.model_validate(values)
+    except ValidationError as error:
+        raise PipelineError(explain(error, path, text)) from error
+    _check_run(params, path, text)
+    return params
+
+
+def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ...] = ()) -> str:
+    """All mistakes that pydantic found, one a line: file, line, key, value, what is allowed."""
+    lines = []
+    for mistake in error.errors():
+        location = prefix + tuple(str(part) for part in mistake["loc"])
+        # pydantic marks a bad key of a mapping with a last part "[key]", which is no key of the file.
+        location = location[:-1] if location and location[-1] == "[key]" else location
+        if mistake["type"] == "extra_forbidden":
+            problem = "unknown key; correct its spelling or remove it"
+        elif mistake["type"] == "missing":
+            problem = "this key is missing"
+        else:
+            problem = f"{mistake['msg'].removeprefix('Value error, ')} (got {mistake['input']!r:.80})"
+        lines.append(f"{path}:{line_of(text, location)}: {'.'.join(location) or 'the file'}: {problem}")
+    return "\n".join(lines)
+
+
+def line_of(text: str, location: tuple[str, ...]) -> int:
+    """The line (from 1) of the YAML `text` where the key path `location` stands, or its nearest parent."""
+    node = yaml.compose(text)
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _check_run(params: Params, path: Path, text: str) -> None:
+    for group, chosen, known in (
+        ("datasets", params.run.datasets, params.datasets),
+        ("models", params.run.models, params.models),
+    ):
+        for name in chosen:
+            if name not in known:
+                where = f"{path}:{line_of(text, ('run', group))}: run.{group}"
+                raise PipelineError(f"{where}: {name!r} is not described under {group}:, which has {', '.join(sorted(known))}.")
+        if len(set(chosen)) < len(chosen):
+            raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
+    for dataset in params.run.datasets:
+        for model in params.run.models:
+            if model not in params.tuned.get(dataset, {}):
+                raise PipelineError(
+                    f"{path}:{line_of(text, ('tuned', dataset))}: tuned.{dataset} has no entry for {model}; "
+                    f"add `{model}: {{}}` where nothing differs from models.{model}."
+                )

@@ -1,0 +1,113 @@
+"""Where the files of a data set lie; dvc.yaml names the same paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mkg4rec.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one data set."""
+
+    dataset: str
+
+    @property
+    def data(self) -> Path:
+        return Path("data") / self.dataset
+
+    @property
+    def mirror(self) -> Path:
+        """Files by public address (`HOST/PATH`) of a synthetic data set; empty for a published one."""
+        return self.data / "mirror"
+
+    def raw(self, role: str) -> Path:
+        """The folder of one published file: ratings, links, posters, descriptions or dump."""
+        return self.data / "raw" / role
+
+    def raw_file(self, role: str) -> Path:
+        """The published file of that role, under the name that it has upstream.
+
+        Raises:
+            PipelineError: the folder does not hold exactly one file.
+        """
+        files = sorted(path for path in self.raw(role).glob("*") if path.is_file())
+        if len(files) != 1:
+            raise PipelineError(
+                f"{self.raw(role)}: expected one downloaded file, found {len(files)}; run `dvc repro download@{self.dataset}`."
+            )
+        return files[0]
+
+    @property
+    def interactions(self) -> Path:
+        return self.data / "prepare" / "interactions.parquet"
+
+    @property
+    def items(self) -> Path:
+        return self.data / "prepare" / "items.parquet"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.data / "link" / "catalogue.parquet"
+
+    @property
+    def positives(self) -> Path:
+        return self.data / "link" / "positives.parquet"
+
+    @property
+    def posters(self) -> Path:
+        return self.data / "media" / "posters.parquet"
+
+    @property
+    def descriptions(self) -> Path:
+        return self.data / "media" / "descriptions.parquet"
+
+    @property
+    def media_status(self) -> Path:
+        return self.data / "media" / "status.parquet"
+
+    @property
+    def encoder(self) -> Path:
+        """A folder: weights.safetensors, architecture.json, training log."""
+        return self.data / "encoder"
+
+    def features(self, modality: str) -> Path:
+        return self.data / "features" / f"{modality}.parquet"
+
+    @property
+    def entities(self) -> Path:
+        return self.data / "kg" / "entities.parquet"
+
+    @property
+    def relations(self) -> Path:
+        return self.data / "kg" / "relations.parquet"
+
+    @property
+    def triplets(self) -> Path:
+        return self.data / "kg" / "triplets.parquet"
+
+    def split(self, part: str) -> Path:
+        """The interactions of one part: train, valid or test."""
+        return self.data / "split" / f"{part}.parquet"
+
+    def model(self, model: str) -> Path:
+        """A folder: weights.safetensors and what else the model needs to score."""
+        return Path("models") / self.dataset / model
+
+    def training(self, model: str) -> Path:
+        """A folder: loss.csv and validation.csv, one row an epoch."""
+        return Path("training") / self.dataset / model
+
+    def metrics(self, model: str) -> Path:
+        return Path("metrics") / self.dataset / f"{model}.json"
+
+    def per_user(self, model: str) -> Path:
+        return Path("results") / self.dataset / model / "per_user.parquet"
+
+    def top_lists(self, model: str) -> Path:
+        return Path("results") / self.dataset / model / "top_lists.parquet"
+
+    @property
+    def report(self) -> Path:
+        """A folder: index.html, metrics.md and its pictures."""
+        return Path("reports") / self.dataset
