@@ -1,0 +1,98 @@
+"""The collaborative knowledge graph: train interactions and triplets in one graph, on a device.
+
+KGAT (Wang et al., KDD 2019, https://arxiv.org/abs/1905.07854), section 2: G = {(h, r, t)} holds every
+triplet and every interaction, each with its inverse.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mkg4rec.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Facts by index: head, relation and tail of shape (triplets,), int64; items are the first entities."""
+
+    heads: Tensor
+    relations: Tensor
+    tails: Tensor
+    num_entities: int
+    num_relations: int
+
+
+@dataclass(frozen=True)
+class CollaborativeGraph:
+    """G as edges sorted by (head, relation, tail), without repetition.
+
+    Nodes: entities first (items first among them: item i is node i), then users: user u is node
+    num_entities + u. Relations: 0 is "interacts with", 1 … R those of the knowledge graph, and
+    R + 1 + r is the inverse of r.
+
+    Attributes:
+        heads, relations, tails: (edges,) int64.
+    """
+
+    heads: Tensor
+    relations: Tensor
+    tails: Tensor
+    num_entities: int
+    num_users: int
+    num_items: int
+    num_relations: int
+
+    @classmethod
+    def build(cls, train: Interactions, triplets: Triplets) -> "CollaborativeGraph":
+        """G from the train interactions (users × items) and the triplets, inverses added."""
+        forward = torch.stack(
+            [
+                torch.cat([train.users + triplets.num_entities, triplets.heads]),
+                torch.cat([torch.zeros_like(train.items), triplets.relations + 1]),
+                torch.cat([train.items, triplets.tails]),
+            ]
+        )
+        inverse = forward.flip(0)
+        inverse[1] = forward[1] + triplets.num_relations + 1
+        edges = torch.unique(torch.cat([forward, inverse], dim=1), dim=1)
+        return cls(*edges, triplets.num_entities, train.num_users, train.num_items, 2 * (triplets.num_relations + 1))
+
+    @property
+    def num_nodes(self) -> int:
+        return self.num_entities + self.num_users
+
+    @cached_property
+    def offsets(self) -> Tensor:
+        """(num_nodes + 1,) the edges of head v are `offsets[v]:offsets[v + 1]`."""
+        return row_offsets(self.heads, self.num_nodes)
+
+    @cached_property
+    def degrees(self) -> Tensor:
+        """(num_nodes,) edges that leave each node."""
+        return self.offsets.diff()
+
+    @cached_property
+    def edges_by_relation(self) -> list[Tensor]:
+        """For each relation the numbers of its edges."""
+        order = torch.argsort(self.relations, stable=True)
+        counts = torch.bincount(self.relations, minlength=self.num_relations)
+        return list(order.split(counts.tolist()))
+
+    def to(self, device: torch.device) -> "CollaborativeGraph":
+        return CollaborativeGraph(
+            self.heads.to(device),
+            self.relations.to(device),
+            self.tails.to(device),
+            self.num_entities,
+            self.num_users,
+            self.num_items,
+            self.num_relations,
+        )
+
+
+def row_offsets(sorted_rows: Tensor, num_rows: int) -> Tensor:
+    """(num_rows + 1,) where each row begins within ascending `sorted_rows`."""
+    counts = torch.bincount(sorted_rows, minlength=num_rows)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

@@ -1,0 +1,36 @@
+"""Knowledge-aware attention (KGAT, https://arxiv.org/abs/1905.07854, equations 4 and 5)."""
+
+import torch
+from torch import Tensor
+
+from mkg4rec.graph.collaborative import CollaborativeGraph
+from mkg4rec.layers.transr import TransR
+
+
+@torch.no_grad()
+def knowledge_attention(graph: CollaborativeGraph, embeddings: Tensor, transr: TransR) -> Tensor:
+    """π(h, r, t) = softmax over N_h of (W_r e_t)ᵀ tanh(W_r e_h + e_r).
+
+    Computed without gradient: it is refreshed once an epoch and constant in between, as in KGAT.
+
+    Args:
+        graph: G, with edges sorted by head.
+        embeddings: (nodes, d).
+
+    Returns:
+        (edges,), summing to 1 over the edges of every head that has any.
+    """
+    logits = embeddings.new_empty(len(graph.heads))
+    for relation, edges in enumerate(graph.edges_by_relation):
+        projected = embeddings @ transr.projections[relation].T
+        keys = torch.tanh(projected + transr.translations[relation])
+        logits[edges] = (projected[graph.tails[edges]] * keys[graph.heads[edges]]).sum(-1)
+    return softmax_by_head(logits, graph)
+
+
+def softmax_by_head(logits: Tensor, graph: CollaborativeGraph) -> Tensor:
+    """Softmax of (edges,) logits over the edges of each head; stable for logits of any size."""
+    largest = logits.new_full((graph.num_nodes,), -torch.inf).scatter_reduce_(0, graph.heads, logits, "amax")
+    weights = torch.exp(logits - largest[graph.heads])
+    sums = torch.zeros_like(largest).index_add_(0, graph.heads, weights)
+    return weights / sums[graph.heads]

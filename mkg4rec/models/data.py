@@ -1,0 +1,53 @@
+"""What a model may learn from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+from torch import Tensor
+
+from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
+from mkg4rec.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """A modality's vectors by entity: (entities, D), with `present` (entities,) False where content is missing."""
+
+    vectors: Tensor
+    present: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Train and validation interactions, the knowledge graph and the features of one data set, on a device.
+
+    Graph and features are read when a model first asks, so that a model of interactions alone needs neither.
+
+    Attributes:
+        user_ids, item_ids: the published identifiers by index.
+        train, valid: users × items.
+        read_triplets: reads the knowledge graph.
+        read_features: reads a modality by name.
+    """
+
+    user_ids: pa.Array
+    item_ids: pa.Array
+    train: Interactions
+    valid: Interactions
+    read_triplets: Callable[[], Triplets]
+    read_features: Callable[[str], FeatureMatrix]
+
+    @property
+    def num_users(self) -> int:
+        return self.train.num_users
+
+    @property
+    def num_items(self) -> int:
+        return self.train.num_items
+
+    @cached_property
+    def graph(self) -> CollaborativeGraph:
+        """The collaborative knowledge graph of the train interactions and the triplets."""
+        return CollaborativeGraph.build(self.train, self.read_triplets())

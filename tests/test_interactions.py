@@ -1,0 +1,44 @@
+"""The interaction matrix against a dense one."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mkg4rec.interactions import Interactions
+
+PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), max_size=60)
+
+
+def _dense(pairs: list[tuple[int, int]]) -> torch.Tensor:
+    dense = torch.zeros(7, 9, dtype=torch.bool)
+    for user, item in pairs:
+        dense[user, item] = True
+    return dense
+
+
+def _from(pairs: list[tuple[int, int]]) -> Interactions:
+    users, items = torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T
+    return Interactions.from_pairs(users, items, 7, 9)
+
+
+@given(PAIRS)
+def test_is_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
+    dense, interactions = _dense(pairs), _from(pairs)
+    users, items = torch.meshgrid(torch.arange(7), torch.arange(9), indexing="ij")
+    assert torch.equal(interactions.contains(users, items), dense)
+    assert torch.equal(interactions.counts, dense.sum(1))
+    assert torch.equal(interactions.item_counts, dense.sum(0))
+    assert torch.equal(torch.stack([interactions.users, interactions.items]), dense.nonzero().T)
+
+
+@given(PAIRS, st.lists(st.integers(0, 6), max_size=9))
+def test_rows_are_those_of_the_users_asked_for(pairs: list[tuple[int, int]], users: list[int]) -> None:
+    row, items = _from(pairs).rows(torch.tensor(users, dtype=torch.long))
+    expected = _dense(pairs)[torch.tensor(users, dtype=torch.long)].nonzero()
+    assert torch.equal(torch.stack([row, items]).T, expected)
+
+
+@given(PAIRS, PAIRS)
+def test_union_has_the_entries_of_both(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    together = _from(some).union(_from(others))
+    assert torch.equal(torch.stack([together.users, together.items]).T, _dense(some + others).nonzero())
