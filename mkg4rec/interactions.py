@@ -6,6 +6,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from mkg4rec.ragged import entries_of, row_offsets
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -25,10 +27,7 @@ class Interactions:
     def from_pairs(cls, users: Tensor, items: Tensor, num_users: int, num_items: int) -> "Interactions":
         """From (nnz,) user and item indices in any order; a pair that stands twice counts once."""
         keys = torch.unique(users.long() * num_items + items.long())
-        counts = torch.bincount(keys // num_items, minlength=num_users)
-        offsets = torch.zeros(num_users + 1, dtype=torch.long, device=keys.device)
-        offsets[1:] = counts.cumsum(0)
-        return cls(offsets, keys % num_items, num_items)
+        return cls(row_offsets(keys // num_items, num_users), keys % num_items, num_items)
 
     @property
     def num_users(self) -> int:
@@ -67,10 +66,8 @@ class Interactions:
 
     def rows(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """The entries of some users: (row number within `users`, item), both of shape (entries,)."""
-        counts = self.counts[users]
-        row = torch.repeat_interleave(torch.arange(len(users), device=users.device), counts)
-        within = torch.arange(len(row), device=users.device) - (counts.cumsum(0) - counts)[row]
-        return row, self.items[self.offsets[users][row] + within]
+        row, entries = entries_of(self.offsets, users)
+        return row, self.items[entries]
 
     def union(self, other: "Interactions") -> "Interactions":
         """Entries of either matrix; both have the same shape."""

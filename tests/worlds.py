@@ -13,8 +13,13 @@ def random_interactions(num_users: int, num_items: int, share: float, generator:
     """A random matrix in which every user has at least one item."""
     taken = torch.rand(num_users, num_items, generator=generator) < share
     taken[torch.arange(num_users), torch.randint(num_items, (num_users,), generator=generator)] = True
+    return dense_interactions(taken)
+
+
+def dense_interactions(taken: Tensor) -> Interactions:
+    """From a dense (users, items) bool."""
     users, items = taken.nonzero(as_tuple=True)
-    return Interactions.from_pairs(users, items, num_users, num_items)
+    return Interactions.from_pairs(users, items, *taken.shape)
 
 
 def random_triplets(num_items: int, num_attributes: int, num_relations: int, count: int, generator: torch.Generator) -> Triplets:
@@ -49,8 +54,8 @@ def checkerboard(num_users: int = 40, num_items: int = 24, dimension: int = 8) -
     for user in range(num_users):
         candidates = right[user].nonzero().squeeze(1)
         held_out[user, candidates[torch.randperm(len(candidates), generator=generator)[:2]]] = True
-    train = Interactions.from_pairs(*(right & ~held_out).nonzero(as_tuple=True), num_users, num_items)
-    valid = Interactions.from_pairs(*held_out.nonzero(as_tuple=True), num_users, num_items)
+    train = dense_interactions(right & ~held_out)
+    valid = dense_interactions(held_out)
     every_item = torch.arange(num_items)
     triplets = Triplets(every_item, torch.zeros_like(every_item), num_items + every_item % 2, num_items + 2, 1)
     vectors = torch.zeros(num_items + 2, dimension)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mkg4rec.interactions import Interactions
+from mkg4rec.ragged import row_offsets
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class CollaborativeGraph:
         )
         inverse = forward.flip(0)
         inverse[1] = forward[1] + triplets.num_relations + 1
-        edges = torch.unique(torch.cat([forward, inverse], dim=1), dim=1)
-        return cls(*edges, triplets.num_entities, train.num_users, train.num_items, 2 * (triplets.num_relations + 1))
+        heads, relations, tails = torch.unique(torch.cat([forward, inverse], dim=1), dim=1)
+        return cls(heads, relations, tails, triplets.num_entities, train.num_users, train.num_items, 2 * (triplets.num_relations + 1))
 
     @property
     def num_nodes(self) -> int:
@@ -90,9 +91,3 @@ class CollaborativeGraph:
             self.num_items,
             self.num_relations,
         )
-
-
-def row_offsets(sorted_rows: Tensor, num_rows: int) -> Tensor:
-    """(num_rows + 1,) where each row begins within ascending `sorted_rows`."""
-    counts = torch.bincount(sorted_rows, minlength=num_rows)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

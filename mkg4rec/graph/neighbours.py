@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
+from mkg4rec.ragged import entries_of
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,10 @@ def neighbour_sequences(graph: CollaborativeGraph, length: int) -> NeighbourSequ
 def _ring(graph: CollaborativeGraph, frontier: Tensor, visited: Tensor) -> Tensor:
     """Keys of the nodes next to the frontier that were not visited, ascending, once each."""
     nodes = frontier % graph.num_nodes
-    degrees = graph.degrees[nodes]
-    source = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), degrees)
-    within = torch.arange(len(source), device=nodes.device) - (degrees.cumsum(0) - degrees)[source]
-    tails = graph.tails[graph.offsets[nodes][source] + within]
-    keys = torch.unique((frontier // graph.num_nodes)[source] * graph.num_nodes + tails)
+    source, edges = entries_of(graph.offsets, nodes)
+    keys = torch.unique((frontier // graph.num_nodes)[source] * graph.num_nodes + graph.tails[edges])
     position = torch.searchsorted(visited, keys).clamp_(max=len(visited) - 1)
-    return keys[visited[position] != keys]
+    return torch.masked_select(keys, visited[position] != keys)
 
 
 def _in_reading_order(graph: CollaborativeGraph, ring: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mkg4rec.graph.collaborative import row_offsets
+from mkg4rec.ragged import row_offsets
 
 # torch announces its CSR support as beta at the first use; the products used here are covered by tests.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
@@ -66,7 +66,7 @@ class SparseProduct:
     def __call__(self, dense: Tensor) -> Tensor:
         """(rows, d) from (columns, d). In float32 whatever autocast says: its sums run over thousands of entries."""
         with torch.autocast(dense.device.type, enabled=False):
-            product: Tensor = _Product.apply(dense.float(), self.matrix, self.transposed)  # type: ignore[no-untyped-call]
+            product: Tensor = _Product.apply(dense.float(), self.matrix, self.transposed)
         return product
 
 

@@ -45,7 +45,8 @@ class ModalLinear(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(M, B, n, d) → (M, B, n, output_dimension)"""
-        return torch.baddbmm(self.bias, tokens.flatten(1, 2), self.weight).unflatten(1, tokens.shape[1:3])
+        sides, items, length, _ = tokens.shape
+        return torch.baddbmm(self.bias, tokens.flatten(1, 2), self.weight).view(sides, items, length, -1)
 
 
 class ModalNorm(nn.Module):
@@ -98,23 +99,26 @@ class CrossModalBlock(nn.Module):
         modalities, _, length, _ = tokens.shape
         asking = tokens[:, :, :queries]
         if queries < length:
-            mask = mask.unflatten(2, (modalities, length))[:, :, :, :queries].flatten(2, 3)
+            rows = torch.arange(modalities * length, device=mask.device).view(modalities, length)[:, :queries].flatten()
+            mask = mask[:, :, rows]
         attended = F.scaled_dot_product_attention(
             self._heads(self.query(asking)), self._heads(self.key(tokens)), self._heads(self.value(tokens)), attn_mask=mask
         )
         # (B, h, M·queries, d/h) → (M, B, queries, d)
-        attended = attended.unflatten(2, (modalities, queries)).permute(2, 0, 3, 1, 4).flatten(3)
+        attended = attended.view(*attended.shape[:2], modalities, queries, -1).permute(2, 0, 3, 1, 4).flatten(3)
         tokens = self.attention_norm(asking + self.output(attended))
-        return self.feedforward_norm(tokens + self.contract(F.relu(self.expand(tokens))))
+        transformed: Tensor = self.feedforward_norm(tokens + self.contract(F.relu(self.expand(tokens))))
+        return transformed
 
     def attention(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """The attention weights themselves: (B, h, M·n, M·n), rows summing to 1; `tokens` and `mask` as in `forward`."""
         query, key = self._heads(self.query(tokens)), self._heads(self.key(tokens))
-        return (query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + mask).softmax(-1)
+        logits: Tensor = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + mask
+        return logits.softmax(-1)
 
     def _heads(self, tokens: Tensor) -> Tensor:
         """(M, B, n, d) → (B, h, M·n, d/h)"""
-        return tokens.unflatten(3, (self.num_heads, -1)).permute(1, 3, 0, 2, 4).flatten(2, 3)
+        return tokens.view(*tokens.shape[:3], self.num_heads, -1).permute(1, 3, 0, 2, 4).flatten(2, 3)
 
 
 def attention_mask(allowed: Tensor, present: Tensor) -> Tensor:
