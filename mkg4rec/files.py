@@ -20,17 +20,19 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         PipelineError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary = workspace / path.name
-    try:
-        with explaining_full_disk(path):
+    with explaining_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = workspace / path.name
+        try:
             yield temporary
+            temporary.lstat()
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                # No folder can be renamed over another: the old one goes with the workspace.
+                path.rename(workspace / f"{path.name}.old")
             temporary.replace(path)
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 @contextmanager

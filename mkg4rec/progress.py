@@ -26,3 +26,8 @@ def bar(items: Iterable[T], description: str, total: int | None = None, unit: st
         disable=not sys.stderr.isatty(),
         leave=False,
     )
+
+
+def meter(description: str, total: int | None, unit: str = "B") -> "tqdm[None]":
+    """A bar that is moved by hand (`update`), in bytes unless told otherwise."""
+    return bar((), description, total, unit)
