@@ -32,20 +32,21 @@ class Table:
     name: str
     columns: tuple[Column, ...]
 
-    def write(self, rows: pa.Table, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    def write(self, rows: pa.Table, path: Path, metadata: Mapping[str, str] | None = None, row_group_size: int | None = None) -> None:
         """Write `rows` to the Parquet file `path`, all of it or nothing.
 
         Args:
             rows: the table; its columns must be those of the contract, in order.
             path: the file to make or replace.
             metadata: kept in the file's schema metadata, for tables that say how they were made.
+            row_group_size: rows that are encoded at a time, to be set where rows are large; by default Arrow's own.
 
         Raises:
             PipelineError: `rows` breaks the contract, or the disk is full.
         """
         self.check(rows, path)
         with replacing(path) as temporary:
-            pq.write_table(rows.replace_schema_metadata(dict(metadata or {})), temporary, compression="zstd")
+            pq.write_table(rows.replace_schema_metadata(dict(metadata or {})), temporary, compression="zstd", row_group_size=row_group_size)
 
     def read(self, path: Path, columns: list[str] | None = None) -> pa.Table:
         """Read the Parquet file `path` (or some `columns` of it) and check it against the contract.
@@ -223,9 +224,10 @@ TOP_LISTS = Table(
         _index("rank"),
         _identifier("item_id"),
         Column("score", (pa.float32(),)),
+        Column("hit", (pa.bool_(),)),
     ),
 )
-"""The best 50 items of every user with a relevant test item, rank 1 first, train and validation items left out."""
+"""The best 50 items of every user with a test item, rank 1 first, train and validation items left out; hit where it is a test item."""
 
 PER_USER = Table(
     "per-user values",
