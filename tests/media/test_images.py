@@ -1,0 +1,77 @@
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mkg4rec.media.images import UnusableImageError, decoded_size
+from mkg4rec.media.status import Failure, Status
+from tests.media.pictures import WEB_PAGE, picture, png_header
+
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF"]
+
+
+def failure(image: bytes, max_bytes: int = 1_000_000, max_pixels: int = 1_000_000) -> Failure:
+    with pytest.raises(UnusableImageError) as caught:
+        decoded_size(image, max_bytes, max_pixels)
+    return caught.value.failure
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_size_of_an_image(image_format: str) -> None:
+    assert decoded_size(picture(image_format, (24, 36)), 1_000_000, 24 * 36) == (24, 36)
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_truncated_images_are_broken(image_format: str, share: float) -> None:
+    whole = picture(image_format, (64, 64))
+    assert failure(whole[: int(share * len(whole))]).status is Status.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "an empty file"),
+        (WEB_PAGE, "an HTML page in place of an image"),
+        (b"\xef\xbb\xbf\n <HTML><body>404</body>", "an HTML page in place of an image"),
+        (b'{"error": "no such image"}', "not an image of a known format"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EOF\n", "not an image of a known format"),
+    ],
+)
+def test_what_is_no_image_is_broken_and_named(content: bytes, reason: str) -> None:
+    assert failure(content) == Failure(Status.BROKEN, reason)
+
+
+def test_too_many_bytes() -> None:
+    image = picture()
+    assert decoded_size(image, len(image), 10_000) == (24, 36)
+    assert failure(image, max_bytes=len(image) - 1).status is Status.TOO_LARGE
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("side", [1_001, 10_000, 50_000])  # 10,000 is between Pillow's warning and its error
+def test_too_many_pixels_are_told_from_the_header(side: int) -> None:
+    # The body does not decode: had it been tried, the image would be broken.
+    assert failure(png_header(side, side)) == Failure(Status.TOO_LARGE, "more than 1,000,000 pixels")
+
+
+def test_pillows_own_limit_holds_where_ours_is_higher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert failure(picture()).status is Status.TOO_LARGE
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_give_a_size_or_a_failure(content: bytes) -> None:
+    assert failure(content).status is Status.BROKEN
+
+
+@given(st.sampled_from(FORMATS), st.data())
+def test_a_damaged_image_gives_a_size_or_a_failure(image_format: str, data: st.DataObject) -> None:
+    image = bytearray(picture(image_format, (16, 16)))
+    for position in data.draw(st.lists(st.integers(0, len(image) - 1), min_size=1, max_size=5)):
+        image[position] = data.draw(st.integers(0, 255))
+    with suppress(UnusableImageError):
+        width, height = decoded_size(bytes(image), 1_000_000, 1_000_000)
+        assert width * height <= 1_000_000
