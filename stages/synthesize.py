@@ -1,0 +1,26 @@
+"""Make a synthetic data set and publish it as a mirror; a published data set gets an empty one."""
+
+from mkg4rec import params
+from mkg4rec.files import replacing
+from mkg4rec.sources.synthetic import make_world, publish
+from stages import run
+from stages.layout import Layout
+
+
+def main(dataset: str) -> None:
+    described = params.load().dataset(dataset)
+    with replacing(Layout(dataset).mirror) as folder:
+        folder.mkdir()
+        if described.synthetic is None:
+            print(f"{dataset}: published data: nothing to synthesise")
+            return
+        world = make_world(described.synthetic)
+        publish(world, described.sources, folder)
+    print(
+        f"{dataset}: {len(world.films)} films, {len(world.viewers)} viewers, {len(world.ratings)} ratings, "
+        f"{len(world.entities)} other entities, {len(world.facts)} facts"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
