@@ -1,0 +1,243 @@
+"""Facts from the Freebase dump, in a streamed pass of constant memory.
+
+The dump (https://developers.google.com/freebase, 31 GB of gzip, 3 billion lines) is N-Triples, a tab between the
+fields, sorted by subject:
+
+    <http://rdf.freebase.com/ns/m.0abc>⇥<http://rdf.freebase.com/ns/film.film.directed_by>⇥<http://rdf.freebase.com/ns/m.0def>⇥.
+
+Arrow's CSV reader splits megabytes of lines at a time, and vectorised tests tell whether all of them are triples.
+Where one is not, the lines are halved until what is bad stands in a few lines, and only there each line is held
+against a regular expression: a bad line costs milliseconds and no good line is lost.
+"""
+
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial, reduce
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+
+from mkg4rec.errors import PipelineError
+from mkg4rec.sources.freebase_names import NameStore
+from mkg4rec.sources.gzip_lines import PIECE_BYTES, whole_lines
+
+FACTS = pa.schema([("head", pa.string()), ("relation", pa.string()), ("tail", pa.string())])
+"""Facts between entities: MIDs (`m.…`, `g.…`) and the predicate's name (`film.film.directed_by`)."""
+
+_NAMESPACE = "<http://rdf.freebase.com/ns/"
+_NAME = f"{_NAMESPACE}type.object.name>"
+_ENTITY = rf"^{re.escape(_NAMESPACE)}[mg]\.\w+>$"
+_LITERAL = r'"[^"\\]*(?:\\.[^"\\]*)*"(?:@[A-Za-z]+(?:-[A-Za-z0-9]+)*|\^\^<[^\t]*>)?'
+_TRIPLE = re.compile(rf"<[^\t]*>\t<[^\t]*>\t(?:<[^\t]*>|{_LITERAL})\t\.")
+_FIELDS = pa.schema([(name, pa.string()) for name in ("subject", "predicate", "object", "end")])
+_BAD_LINES_TOLD = 5
+_FEW_BYTES = 1 << 14
+_MAX_WORKERS = 8
+
+
+@dataclass
+class Scan:
+    """One pass over a dump: iterating gives the facts that touch `mids`, a table (schema `FACTS`) for each piece of the dump.
+
+    Memory does not grow with the dump. To serve several data sets in one pass, give the union of their MIDs.
+
+    Attributes:
+        dump: the gzip file.
+        mids: a fact is kept if its subject or its object is one of these, and both are entities.
+        drop_predicates: facts whose predicate begins with one of these are left out, as are predicates outside Freebase's namespace.
+        names: where to keep the names of all entities that the pass meets; None keeps none.
+        piece_bytes: unpacked bytes to work on at a time.
+        lines: lines read in the pass.
+        bad_lines: of these, lines that are not triples; they were skipped.
+        first_bad_lines: the numbers (from 1) of the first few.
+    """
+
+    dump: Path
+    mids: pa.Array
+    drop_predicates: Sequence[str] = ()
+    names: NameStore | None = None
+    piece_bytes: int = PIECE_BYTES
+    lines: int = field(default=0, init=False)
+    bad_lines: int = field(default=0, init=False)
+    first_bad_lines: list[int] = field(default_factory=list, init=False)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Read the dump.
+
+        Raises:
+            PipelineError: the dump is missing, not gzip, damaged, or without a single triple.
+        """
+        self.lines, self.bad_lines, self.first_bad_lines = 0, 0, []
+        touched = pc.binary_join_element_wise(_NAMESPACE, pc.unique(self.mids), ">", "")
+        examine = partial(_examine, touched=touched, drop_predicates=self.drop_predicates)
+        for findings in _in_order(examine, whole_lines(self.dump, self.piece_bytes)):
+            self._count(findings)
+            if self.names is not None:
+                self.names.add(findings.named["entity"], findings.named["literal"])
+            yield findings.facts
+        if self.bad_lines == self.lines:
+            raise PipelineError(
+                f"{self.dump}: none of its {self.lines:,} lines is a triple; it should be the Freebase RDF dump, "
+                "lines of `<subject>`, `<predicate>`, `<object>` and `.` with a tab between them. Check its address in params.yaml."
+            )
+
+    def _count(self, findings: "_Findings") -> None:
+        told = len(self.first_bad_lines)
+        self.first_bad_lines += [self.lines + position + 1 for position in findings.bad[: _BAD_LINES_TOLD - told]]
+        self.lines += findings.lines
+        self.bad_lines += len(findings.bad)
+
+
+def neighbourhood(dump: Path, mids: pa.Array, hops: int, drop_predicates: Sequence[str], names: NameStore) -> tuple[pa.Table, Scan]:
+    """The facts within `hops` steps of `mids`, with one pass over the dump for each hop.
+
+    The first pass takes the facts that touch `mids`; each further one those that touch an entity of the facts before.
+    The last pass keeps the names.
+
+    Returns:
+        The facts (schema `FACTS`, as they come, possibly repeated) and the last pass, with its counts of lines.
+
+    Raises:
+        PipelineError: the dump is missing, not gzip, damaged, or without a single triple.
+    """
+    for hop in range(1, hops + 1):
+        scan = Scan(dump, mids, drop_predicates, names if hop == hops else None)
+        facts = pa.concat_tables([FACTS.empty_table(), *scan])
+        mids = pc.unique(pa.chunked_array([mids, *facts["head"].chunks, *facts["tail"].chunks], pa.string()))
+    return facts, scan
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What a piece of the dump holds: facts, named entities, the number of lines, and the positions of bad ones."""
+
+    facts: pa.Table
+    named: pa.Table
+    lines: int
+    bad: list[int]
+
+
+@dataclass(frozen=True)
+class _Triples:
+    """The triples among some lines, the number of lines, and the positions of those that are no triples."""
+
+    triples: pa.Table
+    lines: int
+    bad: list[int]
+
+
+def _in_order(function: Callable[[bytes], _Findings], pieces: Iterable[bytes]) -> Iterator[_Findings]:
+    """`map` on all cores (Arrow releases the GIL), never more than a few pieces ahead of the caller."""
+    workers = min(os.cpu_count() or 1, _MAX_WORKERS)
+    pending: deque[Future[_Findings]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for piece in pieces:
+            pending.append(pool.submit(function, piece))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _examine(piece: bytes, touched: pa.Array, drop_predicates: Sequence[str]) -> _Findings:
+    read = _read(piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece)
+    named = read.triples.filter(pc.equal(read.triples["predicate"], _NAME))
+    named = named.filter(pc.starts_with(named["subject"], _NAMESPACE))
+    names = pa.table({"entity": _local(named["subject"]), "literal": named["object"]})
+    return _Findings(_facts(read.triples, touched, drop_predicates), names, read.lines, read.bad)
+
+
+def _read(lines: bytes) -> _Triples:
+    """Tell triples from bad lines, by halves where there are both."""
+    triples = _parse(lines)
+    if triples is not None:
+        return _Triples(triples, len(triples), [])
+    middle = lines.find(b"\n", len(lines) // 2) + 1
+    if len(lines) <= _FEW_BYTES or middle in (0, len(lines)):
+        return _read_one_by_one(lines)
+    first, second = _read(lines[:middle]), _read(lines[middle:])
+    return _Triples(
+        pa.concat_tables([first.triples, second.triples]),
+        first.lines + second.lines,
+        first.bad + [first.lines + position for position in second.bad],
+    )
+
+
+def _read_one_by_one(text: bytes) -> _Triples:
+    lines = text.removesuffix(b"\n").split(b"\n")
+    bad = [position for position, line in enumerate(lines) if not _is_triple(line)]
+    unwanted = set(bad)
+    good = b"\n".join(line for position, line in enumerate(lines) if position not in unwanted)
+    return _Triples(_split(good) if good else _FIELDS.empty_table(), len(lines), bad)
+
+
+def _parse(lines: bytes) -> pa.Table | None:
+    """The four fields of every line, or None if some line is not a triple.
+
+    Agrees with `_is_triple`: the field that may hold anything, the literal, is held against the same expression.
+    """
+    # Arrow would take a byte order mark away and cut a line at a carriage return.
+    if not lines.startswith(b"<") or b"\r" in lines:
+        return None
+    try:
+        triples = _split(lines)
+    except pa.ArrowInvalid:
+        return None
+    subject, predicate, object_, end = triples.columns
+    is_iri = _is_iri(object_)
+    others = object_.filter(pc.invert(is_iri))
+    conditions = (_is_iri(subject), _is_iri(predicate), pc.match_substring_regex(others, f"^{_LITERAL}$"), pc.equal(end, "."))
+    return triples if all(pc.all(condition, min_count=0).as_py() for condition in conditions) else None
+
+
+def _is_triple(line: bytes) -> bool:
+    try:
+        return _TRIPLE.fullmatch(line.decode()) is not None and b"\r" not in line
+    except UnicodeDecodeError:
+        return False
+
+
+def _split(lines: bytes) -> pa.Table:
+    """The tab-separated fields of `lines` as UTF-8 columns.
+
+    Raises:
+        pa.ArrowInvalid: a line has not four fields, or is not UTF-8.
+    """
+    return csv.read_csv(
+        pa.BufferReader(lines),
+        csv.ReadOptions(use_threads=False, block_size=len(lines) + 1, column_names=_FIELDS.names),
+        csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
+        csv.ConvertOptions(column_types=_FIELDS),
+    )
+
+
+def _is_iri(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_(pc.starts_with(values, "<"), pc.ends_with(values, ">"))
+
+
+def _local(iris: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The names within Freebase's namespace: `m.0abc` of `<http://rdf.freebase.com/ns/m.0abc>`."""
+    return pc.utf8_slice_codeunits(iris, len(_NAMESPACE), -1)
+
+
+def _facts(triples: pa.Table, touched: pa.Array, drop_predicates: Sequence[str]) -> pa.Table:
+    """The triples between entities with an end in `touched` and a predicate that is not to be dropped."""
+    # One look-up for both ends, as each call of `is_in` builds the hash table of `touched` anew.
+    ends = pa.chunked_array([*triples["subject"].chunks, *triples["object"].chunks], pa.string())
+    is_near = pc.is_in(ends, touched)
+    near = triples.filter(pc.or_(is_near[: len(triples)], is_near[len(triples) :]))
+    dropped = [pc.starts_with(near["predicate"], _NAMESPACE + prefix) for prefix in drop_predicates]
+    wanted = (
+        pc.starts_with(near["predicate"], _NAMESPACE),
+        pc.match_substring_regex(near["subject"], _ENTITY),
+        pc.match_substring_regex(near["object"], _ENTITY),
+        *map(pc.invert, dropped),
+    )
+    facts = near.filter(reduce(pc.and_, wanted))
+    return pa.table([_local(facts[column]) for column in ("subject", "predicate", "object")], schema=FACTS)

@@ -1,0 +1,74 @@
+"""A gzip file of text, streamed as large pieces of whole lines, in constant memory."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from isal import igzip_lib, igzip_threaded
+
+from mkg4rec.errors import PipelineError
+from mkg4rec.progress import bar
+
+PIECE_BYTES = 8 << 20
+LONGEST_LINE = 16 << 20
+
+_GZIP_MAGIC = b"\x1f\x8b"
+# isal's type stub has its exception as an instance.
+_DAMAGE = (EOFError, gzip.BadGzipFile, cast(type[Exception], igzip_lib.IsalError))
+
+
+def whole_lines(path: Path, piece_bytes: int = PIECE_BYTES, longest_line: int = LONGEST_LINE) -> Iterator[bytes]:
+    """Yield the unpacked bytes of `path` in order, cut behind line ends only.
+
+    A thread of its own unpacks (isal, which releases the GIL) while the caller works on the piece before.
+    A file of several gzip members is one text, as `gzip -dc` has it.
+
+    Args:
+        path: the gzip file.
+        piece_bytes: how many unpacked bytes to take at a time; the rest of the last line comes on top.
+        longest_line: a line with more bytes, its end included, is passed over; an empty line stands in its place.
+            At least `piece_bytes`.
+
+    Raises:
+        PipelineError: no such file, not gzip, damaged, or cut off.
+    """
+    _check_magic(path)
+    total = path.stat().st_size
+    with path.open("rb", buffering=0) as packed:
+        try:
+            with igzip_threaded.open(packed, "rb") as text, bar(b"", path.name, total, unit="B") as position:
+                while piece := _next_piece(text, piece_bytes, longest_line):
+                    yield piece
+                    position.update(packed.tell() - position.n)
+        except _DAMAGE as error:
+            raise PipelineError(
+                f"{path}: damaged or cut off: unpacking stopped within the first {packed.tell():,} of {total:,} bytes ({error}); "
+                "delete the file and download it again."
+            ) from error
+
+
+def _check_magic(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(40)
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read ({error.strerror}); download it again.") from error
+    if not beginning.startswith(_GZIP_MAGIC):
+        found = f"begins with {beginning!r}" if beginning else "is empty"
+        raise PipelineError(f"{path}: not a gzip file, it {found}; delete it, check its address in params.yaml and download it again.")
+
+
+def _next_piece(text: BinaryIO, piece_bytes: int, longest_line: int) -> bytes:
+    """About `piece_bytes` bytes up to a line end; empty at the end of the text."""
+    piece = text.read(piece_bytes)
+    last_line = piece.rfind(b"\n") + 1
+    if last_line == len(piece):
+        return piece
+    room = longest_line - (len(piece) - last_line)
+    rest = text.readline(room + 1)
+    if len(rest) <= room:
+        return piece + rest
+    while rest and not rest.endswith(b"\n"):
+        rest = text.readline(piece_bytes)
+    return piece[:last_line] + b"\n"

@@ -1,0 +1,253 @@
+"""The scan against a slow, literal reading of the dump: a regular expression, line by line."""
+
+import gzip
+import re
+from collections.abc import Container
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mkg4rec.errors import PipelineError
+from mkg4rec.sources.freebase import Scan, neighbourhood
+from mkg4rec.sources.freebase_names import NameStore
+
+IRI = r"<[^\t]*>"
+TRIPLE = re.compile(rf'({IRI})\t({IRI})\t({IRI}|"(?:[^"\\]|\\.)*"(?:@[A-Za-z]+(?:-[A-Za-z0-9]+)*|\^\^{IRI})?)\t\.')
+ENTITY = re.compile(r"<http://rdf\.freebase\.com/ns/([mg]\.\w+)>")
+PREDICATE = re.compile(r"<http://rdf\.freebase\.com/ns/(.*)>")
+DROPPED = ("type.", "common.")
+
+Fact = tuple[str, str, str]
+
+
+@dataclass
+class Reading:
+    """What a dump says, read slowly."""
+
+    facts: list[Fact]
+    names: dict[str, list[str]]
+    lines: int
+    bad_lines: list[int]
+
+
+def read_slowly(text: bytes, mids: Container[str]) -> Reading:
+    reading = Reading([], {}, 0, [])
+    lines = text.replace(b"\r\n", b"\n").split(b"\n")
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
+        reading.lines += 1
+        try:
+            triple = None if b"\r" in line else TRIPLE.fullmatch(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            triple = None
+        if not triple:
+            reading.bad_lines.append(number)
+            continue
+        head, predicate, tail = (
+            pattern.fullmatch(part) for pattern, part in zip((ENTITY, PREDICATE, ENTITY), triple.groups(), strict=True)
+        )
+        if head and predicate and predicate[1] == "type.object.name":
+            reading.names.setdefault(head[1], []).append(triple[3])
+        if head and tail and predicate and not predicate[1].startswith(DROPPED) and (head[1] in mids or tail[1] in mids):
+            reading.facts.append((head[1], predicate[1], tail[1]))
+    return reading
+
+
+def ns(name: str) -> str:
+    return f"<http://rdf.freebase.com/ns/{name}>"
+
+
+def line(subject: str, predicate: str, object_: str) -> bytes:
+    return f"{subject}\t{predicate}\t{object_}\t.".encode()
+
+
+entities = st.sampled_from([ns(name) for name in ("m.0a", "m.0b", "m.0c", "g.1d", "m.0ab")])
+subjects = entities | st.sampled_from([ns("film.film"), "<http://example.org/m.0a>", ns("m."), ns("m.0a b")])
+predicates = st.sampled_from(
+    [
+        *(ns(name) for name in ("film.film.directed_by", "film.film.genre", "type.object.type", "type.object.name", "common.topic.image")),
+        "<http://www.w3.org/2000/01/rdf-schema#label>",
+        "<http://rdf.freebase.com/key/wikipedia.en>",
+    ]
+)
+texts = st.text(st.characters(exclude_characters='\n\r\t"\\', exclude_categories=["Cs"]), max_size=8)
+literals = st.builds(
+    lambda parts, suffix: '"' + "".join(parts) + '"' + suffix,
+    st.lists(texts | st.sampled_from([r"\"", r"\\", r"\n", r"\u00e9"]), max_size=3),
+    st.sampled_from(["", "@en", "@de", "@es-419", "^^<http://www.w3.org/2001/XMLSchema#date>"]),
+)
+triples = st.builds(line, subjects, predicates, subjects | literals)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A triple with a few bytes lost, and a few others in their place."""
+    good = draw(triples)
+    start = draw(st.integers(0, len(good)))
+    end = draw(st.integers(start, min(len(good), start + 3)))
+    inserted = draw(st.sampled_from([b"", b"\t", b"\r", b'"', b"<", b">", b"\\", b" ", b".", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\0"]))
+    return good[:start] + inserted + good[end:]
+
+
+odd_lines = st.sampled_from([b"", b" ", b"# comment", b"\t\t\t.", b"<>\t<>\t<>\t.", b"<html>", b"a\tb\tc\t.", b'<a>\t<b>\t"\t.', b"\r"])
+odd_lines |= st.binary(max_size=20).map(lambda content: content.replace(b"\n", b""))
+dumps = st.builds(
+    lambda lines, ends, final: b"".join(text + end for text, end in zip(lines, ends, strict=False)) + final,
+    st.lists(triples | triples | damaged() | odd_lines, max_size=25),
+    st.lists(st.sampled_from([b"\n", b"\n", b"\n", b"\r\n"]), min_size=25, max_size=25),
+    st.just(b"") | triples,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=dumps, piece_bytes=st.integers(1, 300) | st.just(1 << 20), cut=st.integers(0, 500))
+def test_the_scan_is_the_slow_reading(tmp_path_factory: pytest.TempPathFactory, text: bytes, piece_bytes: int, cut: int) -> None:
+    mids = ["m.0a", "g.1d"]
+    expected = read_slowly(text, mids)
+    path = tmp_path_factory.mktemp("dump") / "dump.gz"
+    path.write_bytes(gzip.compress(text[:cut]) + gzip.compress(text[cut:]))
+    scan = Scan(path, pa.array(mids), DROPPED, piece_bytes=piece_bytes)
+    if len(expected.bad_lines) == expected.lines:
+        with pytest.raises(PipelineError, match=f"none of its {expected.lines} lines is a triple"):
+            list(scan)
+        return
+    assert _facts_of(scan) == expected.facts
+    assert (scan.lines, scan.bad_lines) == (expected.lines, len(expected.bad_lines))
+    assert scan.first_bad_lines == expected.bad_lines[:5]
+
+
+@pytest.mark.parametrize("bad_at", [[0], [4999], [2500], [0, 1, 2, 3, 4, 5, 6], [17, 2500, 2501, 4999], list(range(0, 5000, 100))])
+def test_bad_lines_among_many_cost_no_good_line(tmp_path: Path, bad_at: list[int]) -> None:
+    lines = [line(ns(f"m.{number:04d}"), ns("film.film.genre"), ns("m.0a")) for number in range(5000)]
+    for position, bad in zip(bad_at, [b"", b"\xff\xfe", b"<a>\t<b>", lines[0] + b"\t", b"x" + lines[0]] * 10, strict=False):
+        lines[position] = bad
+    dump = _dump(tmp_path, lines)
+    expected = read_slowly(gzip.decompress(dump.read_bytes()), ["m.0a"])
+    assert expected.bad_lines == [position + 1 for position in bad_at]
+    scan = Scan(dump, pa.array(["m.0a"]))
+    assert _facts_of(scan) == expected.facts
+    assert scan.bad_lines == len(bad_at)
+    assert scan.first_bad_lines == expected.bad_lines[:5]
+
+
+GOOD = line(ns("m.0a"), ns("film.film.genre"), ns("m.0b"))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        GOOD.replace(b"\t", b" "),
+        GOOD[:-2],
+        GOOD + b"\t",
+        GOOD + b" ",
+        GOOD[1:],
+        GOOD.replace(b">\t<", b"\t<", 1),
+        GOOD[:-1] + b"!",
+        b"<a>\tb\t<c>\t.",
+        GOOD + b"\r" + GOOD,
+        GOOD + b"\r\r",
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.replace(b"genre", b"g\xe9nre"),
+        b'<a>\t<b>\t"open\t.',
+        b'<a>\t<b>\t"open\\"\t.',
+        b'<a>\t<b>\t"a"b"\t.',
+        b'<a>\t<b>\t"a"@\t.',
+        b"<a>\t<b>\tplain\t.",
+    ],
+)
+@pytest.mark.parametrize("piece_bytes", [1, 1 << 20])
+def test_what_is_no_triple_is_skipped_and_counted(tmp_path: Path, bad: bytes, piece_bytes: int) -> None:
+    """As the first line of the dump, in the middle, and as the last; alone in its piece and among good lines."""
+    assert read_slowly(bad + b"\n", []).bad_lines == [1]
+    scan = Scan(_dump(tmp_path, [bad, GOOD, bad, GOOD, bad]), pa.array(["m.0a"]), piece_bytes=piece_bytes)
+    assert len(_facts_of(scan)) == 2
+    assert (scan.lines, scan.bad_lines, scan.first_bad_lines) == (5, 3, [1, 3, 5])
+
+
+def test_either_side_may_be_linked(tmp_path: Path) -> None:
+    path = _dump(
+        tmp_path,
+        [
+            line(ns("m.0film"), ns("film.film.directed_by"), ns("m.0person")),
+            line(ns("m.0person"), ns("film.director.film"), ns("m.0film")),
+            line(ns("m.0film"), ns("film.film.tagline"), '"Be afraid"@en'),
+            line(ns("m.0film"), ns("film.film.kind"), ns("film.film")),
+            line(ns("m.0film"), ns("type.object.type"), ns("m.0kind")),
+            line(ns("m.0other"), ns("film.film.directed_by"), ns("m.0person")),
+            line(ns("m.0film2"), ns("film.film.directed_by"), ns("m.0person")),
+        ],
+    )
+    assert _facts_of(Scan(path, pa.array(["m.0film"]), DROPPED)) == [
+        ("m.0film", "film.film.directed_by", "m.0person"),
+        ("m.0person", "film.director.film", "m.0film"),
+    ]
+
+
+def test_each_hop_reaches_one_step_further(tmp_path: Path) -> None:
+    chain = ["m.0a", "m.0b", "m.0c", "m.0d"]
+    path = _dump(tmp_path, [line(ns(one), ns("book.book.sequel"), ns(next_)) for one, next_ in pairwise(chain)])
+    for hops, reached in ((1, chain[1:2]), (2, chain[1:3]), (3, chain[1:4])):
+        with NameStore() as names:
+            facts, scan = neighbourhood(path, pa.array(["m.0a"]), hops, DROPPED, names)
+        assert facts["tail"].to_pylist() == reached
+        assert scan.lines == 3
+
+
+def test_a_name_may_stand_before_what_keeps_its_entity(tmp_path: Path) -> None:
+    path = _dump(
+        tmp_path,
+        [
+            line(ns("m.0a"), ns("type.object.name"), r'"R\u00e9gie \"1\""@en'),
+            line(ns("m.0b"), ns("type.object.name"), '"Nacht"@de'),
+            line(ns("m.0b"), ns("film.film.directed_by"), ns("m.0a")),
+            line(ns("m.0b"), ns("type.object.name"), '"Night"@en'),
+            line(ns("m.0b"), ns("type.object.name"), ns("m.0a")),
+            line("<http://rdf.example.org/nsp/m.0b>", ns("type.object.name"), '"Another"@en'),
+        ],
+    )
+    for hops in (1, 2):
+        with NameStore() as names:
+            neighbourhood(path, pa.array(["m.0b"]), hops, DROPPED, names)
+            assert names.names_of(pa.array(["m.0b", "m.0a", "m.0c"])).to_pylist() == ["Night", 'Régie "1"', None]
+
+
+def test_a_scan_can_be_read_again(tmp_path: Path) -> None:
+    scan = Scan(_dump(tmp_path, [line(ns("m.0a"), ns("film.film.genre"), ns("m.0b")), b"bad"]), pa.array(["m.0a"]))
+    assert _facts_of(scan) == _facts_of(scan) == [("m.0a", "film.film.genre", "m.0b")]
+    assert (scan.lines, scan.bad_lines, scan.first_bad_lines) == (2, 1, [2])
+
+
+def test_an_empty_dump_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"dump\.gz: none of its 0 lines is a triple"):
+        list(Scan(_dump(tmp_path, []), pa.array(["m.0a"])))
+
+
+def test_an_html_page_in_gzip_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"none of its 3 lines is a triple.*params\.yaml"):
+        list(Scan(_dump(tmp_path, [b"<html>", b"<body>Sign in</body>", b"</html>"]), pa.array(["m.0a"])))
+
+
+@pytest.mark.mirror
+def test_the_real_dump_is_read_as_slowly(mirror: Path) -> None:
+    links = mirror / "raw.githubusercontent.com/RUCDM/KB4Rec/master/Linkage/ml2fb.txt"
+    dump = mirror / "archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz"
+    mids = [row.split("\t")[1].strip() for row in links.read_text().splitlines()]
+    expected = read_slowly(gzip.decompress(dump.read_bytes()), frozenset(mids))
+    scan = Scan(dump, pa.array(mids), DROPPED, piece_bytes=1 << 20)
+    assert _facts_of(scan) == expected.facts
+    assert (scan.lines, scan.bad_lines) == (expected.lines, len(expected.bad_lines)) == (281_591, 0)
+
+
+def _facts_of(scan: Scan) -> list[Fact]:
+    return [(row["head"], row["relation"], row["tail"]) for facts in scan for row in facts.to_pylist()]
+
+
+def _dump(folder: Path, lines: list[bytes]) -> Path:
+    path = folder / "dump.gz"
+    path.write_bytes(gzip.compress(b"".join(text + b"\n" for text in lines)))
+    return path

@@ -1,0 +1,116 @@
+"""The stage as it is called: a folder with its inputs, a process, its outputs."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from mkg4rec.tables import CATALOGUE, ENTITIES, RELATIONS, TRIPLETS
+from stages.layout import Layout
+from tests.conftest import ROOT
+
+NS = "http://rdf.freebase.com/ns/"
+NUM_FILMS = 12
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """params.yaml, a catalogue of twelve films, and a dump about them with two directors and a bad line."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    layout = Layout("demo")
+    films = [f"m.0film{number:02d}" for number in range(NUM_FILMS)]
+    lines = [f'<{NS}m.0director0>\t<{NS}type.object.name>\t"Agn\\u00e8s"@en\t.', "not a triple"]
+    for number, film in enumerate(films):
+        lines.append(f"<{NS}{film}>\t<{NS}film.film.directed_by>\t<{NS}m.0director{number % 2}>\t.")
+        lines.append(f"<{NS}{film}>\t<{NS}film.film.written_by>\t<{NS}m.0writer{number}>\t.")
+        lines.append(f"<{NS}{film}>\t<{NS}common.topic.image>\t<{NS}m.0director0>\t.")
+    layout.raw("dump").mkdir(parents=True)
+    (layout.raw("dump") / "freebase-rdf-demo.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    catalogue = {"item_id": list(range(NUM_FILMS)), "entity": films, "title": films, "year": [None] * NUM_FILMS, "genres": [[]] * NUM_FILMS}
+    types = [pa.int64(), pa.string(), pa.string(), pa.int32(), pa.list_(pa.string())]
+    CATALOGUE.write(pa.table(catalogue, schema=pa.schema(list(zip(catalogue, types, strict=True)))), layout.catalogue)
+    return tmp_path
+
+
+def test_the_stage_writes_the_graph(workspace: Path) -> None:
+    ran = _run("demo")
+    assert ran.returncode == 0, ran.stderr
+    layout = Layout("demo")
+    entities = ENTITIES.read(layout.entities)
+    assert entities["entity"].to_pylist()[NUM_FILMS:] == ["m.0director0", "m.0director1"]
+    assert entities["name"].to_pylist()[NUM_FILMS:] == ["Agnès", None]
+    assert RELATIONS.read(layout.relations).to_pydict() == {"relation": ["film.film.directed_by"], "triplets": [NUM_FILMS]}
+    assert TRIPLETS.read(layout.triplets)["tail"].to_pylist() == [NUM_FILMS, NUM_FILMS + 1] * (NUM_FILMS // 2)
+    assert ran.stdout.startswith("demo: 38 lines read (1 bad, the first at 2), 12 triplets, 14 entities, 1 relations, ")
+    assert len(ran.stdout.splitlines()) == 1
+    assert ran.stderr == ""
+
+
+def test_the_stage_writes_the_same_bytes_again(workspace: Path) -> None:
+    layout = Layout("demo")
+    written = []
+    for _ in range(2):
+        assert _run("demo").returncode == 0
+        written.append([path.read_bytes() for path in (layout.entities, layout.relations, layout.triplets)])
+    assert written[0] == written[1]
+
+
+def test_a_graph_without_triplets_is_an_error(workspace: Path) -> None:
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["datasets"]["demo"]["kg"]["min_relation_triplets"] = 1000
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    ran = _run("demo")
+    assert ran.returncode == 1
+    assert "of 24 facts about the 12 items of demo no triplet is left" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not Layout("demo").triplets.exists()
+
+
+def test_a_cut_off_dump_leaves_nothing_behind(workspace: Path) -> None:
+    layout = Layout("demo")
+    dump = layout.raw_file("dump")
+    dump.write_bytes(dump.read_bytes()[:-20])
+    temporary = workspace / "temporary"
+    temporary.mkdir()
+    ran = _run("demo", TMPDIR=str(temporary))
+    assert ran.returncode == 1
+    assert "freebase-rdf-demo.gz: damaged or cut off" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not layout.entities.exists()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.mirror
+def test_the_real_dump_gives_a_graph_of_films(workspace: Path, mirror: Path) -> None:
+    links = mirror / "raw.githubusercontent.com/RUCDM/KB4Rec/master/Linkage/ml2fb.txt"
+    rows = [line.split("\t") for line in links.read_text().splitlines()][:3500]
+    layout = Layout("ml-1m")
+    layout.raw("dump").mkdir(parents=True)
+    shutil.copy(mirror / "archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz", layout.raw("dump"))
+    films = CATALOGUE.read(Layout("demo").catalogue).take([0] * len(rows))
+    films = films.set_column(0, "item_id", pa.array([int(row[0]) for row in rows]))
+    films = films.set_column(1, "entity", pa.array([row[1].strip() for row in rows]))
+    CATALOGUE.write(films, layout.catalogue)
+    ran = _run("ml-1m")
+    assert ran.returncode == 0, ran.stderr
+    assert "281,591 lines read (0 bad)" in ran.stdout
+    entities, relations = ENTITIES.read(layout.entities), RELATIONS.read(layout.relations)
+    assert relations["triplets"].to_pylist()[relations["relation"].to_pylist().index("film.film.directed_by")] > 1000
+    assert entities["name"].null_count < len(entities) / 2
+
+
+def _run(dataset: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "stages.build_kg", dataset],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
