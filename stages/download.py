@@ -1,10 +1,10 @@
 """Fetch the published files of a data set, as they are: ratings, links, poster addresses, descriptions, Freebase dump."""
 
 from mkg4rec import params
+from mkg4rec.download.addresses import published_name
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import without_password
 from mkg4rec.files import replacing
-from mkg4rec.sources.addresses import published_name
-from mkg4rec.sources.failure import without_password
-from mkg4rec.sources.http import Downloader
 from stages import run
 from stages.layout import Layout
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mkg4rec import params, tables
+from mkg4rec.download.downloader import Downloader
 from mkg4rec.errors import PipelineError
 from mkg4rec.media.contents import POSTERS_PER_BATCH, description_outcomes, description_rows, poster_outcomes, poster_rows
 from mkg4rec.media.fetching import fetch_posters
@@ -10,7 +11,6 @@ from mkg4rec.media.journal import Journal
 from mkg4rec.media.status import Modality, check_share, status_rows, summary
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import read_descriptions
-from mkg4rec.sources.http import Downloader
 from mkg4rec.sources.posters import read_posters
 from stages import run
 from stages.layout import Layout

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from mkg4rec.download.failure import DownloadError, Reason
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.failure import DownloadError, Reason
 
 MIRROR_VARIABLE = "MKG4REC_MIRROR"
 DEFAULT_PORTS = {"http": 80, "https": 443}

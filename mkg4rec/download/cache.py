@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 
+from mkg4rec.download.checksums import CHUNK, Checksum, checksums
+from mkg4rec.download.failure import without_password
 from mkg4rec.errors import PipelineError
 from mkg4rec.files import explaining_full_disk, replacing
 from mkg4rec.progress import meter
-from mkg4rec.sources.checksums import CHUNK, Checksum, checksums
-from mkg4rec.sources.failure import without_password
 
 CACHE_VARIABLE = "MKG4REC_DOWNLOAD_CACHE"
 FICLONE = 0x40049409  # linux/fs.h: two files with the same blocks until one changes

@@ -10,12 +10,12 @@ from pathlib import Path
 import requests
 
 from mkg4rec import __version__, params
+from mkg4rec.download.addresses import Mirror, companion_of, published_name
+from mkg4rec.download.cache import Cache, Entry, Part, default_folder
+from mkg4rec.download.checksums import Checksum, checksums, md5_in_companion
+from mkg4rec.download.failure import DownloadError, Reason
+from mkg4rec.download.transfer import TransientError, receive
 from mkg4rec.progress import meter
-from mkg4rec.sources.addresses import Mirror, companion_of, published_name
-from mkg4rec.sources.cache import Cache, Entry, Part, default_folder
-from mkg4rec.sources.checksums import Checksum, checksums, md5_in_companion
-from mkg4rec.sources.failure import DownloadError, Reason
-from mkg4rec.sources.transfer import TransientError, receive
 
 __all__ = ["DownloadError", "Downloader", "Mirror", "Reason"]
 

@@ -13,8 +13,8 @@ import requests
 import urllib3
 
 from mkg4rec import params
-from mkg4rec.sources.cache import Part, Resumable
-from mkg4rec.sources.failure import DownloadError, Reason
+from mkg4rec.download.cache import Part, Resumable
+from mkg4rec.download.failure import DownloadError, Reason
 
 CHUNK = 1 << 16
 MAX_REDIRECTS = 10

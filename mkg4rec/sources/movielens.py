@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from mkg4rec.download.archive import unpacked
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.archive import unpacked
 from mkg4rec.sources.ratings import Published
 
 RATING_FIELDS = ("UserID", "MovieID", "Rating", "Timestamp")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.http import Downloader
-from tests.sources.downloads import settings
-from tests.sources.server import Server, serving
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.downloader import Downloader
+from tests.download.downloads import settings
+from tests.download.server import Server, serving
 
 
 @pytest.fixture

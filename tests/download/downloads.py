@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import DownloadError
 from mkg4rec.params import Http
-from mkg4rec.sources.failure import DownloadError
-from mkg4rec.sources.http import Downloader
 from tests.conftest import ROOT
 
 BODY = random.Random(0).randbytes(300_000)
@@ -54,7 +54,7 @@ def damage(file: Path) -> None:
 def start_fetching(address: str, cache_folder: Path) -> subprocess.Popen[bytes]:
     """Another process that fetches `address` into `cache`."""
     program = (
-        "import sys, pathlib; from mkg4rec.params import Http; from mkg4rec.sources.http import Downloader, Mirror\n"
+        "import sys, pathlib; from mkg4rec.params import Http; from mkg4rec.download.downloader import Downloader, Mirror\n"
         "settings = Http(attempts=3, backoff=0.01, max_wait=0.05, connect_timeout=2.0, read_timeout=5.0)\n"
         "Downloader(settings, Mirror(), pathlib.Path(sys.argv[2])).fetch(sys.argv[1], max_bytes=10**9, checksum=None)"
     )

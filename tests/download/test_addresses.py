@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import Reason
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.failure import Reason
-from mkg4rec.sources.http import Downloader
-from tests.sources.downloads import BODY, LIMIT, MD5, SHA256, failing, fetch, settings
-from tests.sources.server import Answer, Server
+from tests.download.downloads import BODY, LIMIT, MD5, SHA256, failing, fetch, settings
+from tests.download.server import Answer, Server
 
 
 class TestMirrors:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mkg4rec.download.archive import unpack, unpacked
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.archive import unpack, unpacked
 
 METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 NOISE = random.Random(0).randbytes(50_000)

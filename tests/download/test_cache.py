@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.cache import Part, default_folder
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import DownloadError
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.cache import Part, default_folder
-from mkg4rec.sources.failure import DownloadError
-from mkg4rec.sources.http import Downloader
-from tests.sources.downloads import BODY, ETAG, LIMIT, damage, fetch, files_in, settings, small_disk, start_fetching
-from tests.sources.server import Answer, Server
+from tests.download.downloads import BODY, ETAG, LIMIT, damage, fetch, files_in, settings, small_disk, start_fetching
+from tests.download.server import Answer, Server
 
 
 class TestCache:

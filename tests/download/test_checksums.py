@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mkg4rec.sources.failure import Reason
-from mkg4rec.sources.http import Downloader
-from tests.sources.downloads import BODY, LIMIT, MD5, SHA256, damage, failing, fetch, files_in
-from tests.sources.server import Answer, Server
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import Reason
+from tests.download.downloads import BODY, LIMIT, MD5, SHA256, damage, failing, fetch, files_in
+from tests.download.server import Answer, Server
 
 
 class TestChecksums:

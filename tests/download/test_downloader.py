@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from mkg4rec import __version__
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.failure import Reason
-from mkg4rec.sources.http import Downloader
-from mkg4rec.sources.transfer import retry_after
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import Reason
+from mkg4rec.download.transfer import retry_after
 from tests.conftest import ROOT
-from tests.sources.downloads import BODY, MD5, SHA256, failing, fetch, files_in, settings
-from tests.sources.server import Answer, Server
+from tests.download.downloads import BODY, MD5, SHA256, failing, fetch, files_in, settings
+from tests.download.server import Answer, Server
 
 
 class TestHonestServer:

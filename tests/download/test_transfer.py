@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.failure import Reason
-from mkg4rec.sources.http import Downloader
-from tests.sources.downloads import (
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import Reason
+from tests.download.downloads import (
     BODY,
     ETAG,
     SHA256,
@@ -23,7 +23,7 @@ from tests.sources.downloads import (
     start_fetching,
     wait_until,
 )
-from tests.sources.server import Answer, Server
+from tests.download.server import Answer, Server
 
 
 class TestEncodings:

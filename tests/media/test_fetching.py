@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from mkg4rec import params
+from mkg4rec.download.addresses import Mirror
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import Reason
 from mkg4rec.media.fetching import FAILURES, GIVE_UP_AFTER, GIVEN_UP, Poster, fetch_posters
 from mkg4rec.media.journal import Journal
 from mkg4rec.media.status import Failure, Status
-from mkg4rec.sources.addresses import Mirror
-from mkg4rec.sources.failure import Reason
-from mkg4rec.sources.http import Downloader
+from tests.download.server import Answer, Server, serving
 from tests.media.pictures import WEB_PAGE, picture, png_header
-from tests.sources.server import Answer, Server, serving
 
 HTTP = params.Http(attempts=2, backoff=0.01, max_wait=0.02, connect_timeout=2, read_timeout=0.4)
 LIMITS = params.Media(workers=8, per_host=3, max_bytes=100_000, max_pixels=1_000_000)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.sources.server import Answer, Server, serving
+from tests.download.server import Answer, Server, serving
 
 FILES = {
     "ratings": ("ml.zip", b"ratings" * 1000),

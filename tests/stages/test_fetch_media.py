@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from mkg4rec import tables
+from tests.download.server import Answer, Server, serving
 from tests.media.pictures import WEB_PAGE, picture, png_header
-from tests.sources.server import Answer, Server, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASET = "ml-1m"
