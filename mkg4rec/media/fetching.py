@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.failure import DownloadError, Reason
 from mkg4rec.media.hosts import in_parallel
 from mkg4rec.media.images import UnusableImageError, decoded_size
 from mkg4rec.media.journal import Journal
 from mkg4rec.media.status import Failure, Status
 from mkg4rec.params import Media
-from mkg4rec.sources.failure import DownloadError, Reason
-from mkg4rec.sources.http import Downloader
 
 GIVE_UP_AFTER = 10
 """Addresses of one host in a row that it did not answer, each after all its attempts, before its remaining ones are not tried."""

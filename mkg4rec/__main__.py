@@ -1,0 +1,64 @@
+"""The command line: `python -m mkg4rec summary [DATASET …]`."""
+
+import argparse
+import sys
+
+from mkg4rec import params
+from mkg4rec.errors import PipelineError
+from mkg4rec.report.grid import accuracy_grid, as_text
+from mkg4rec.report.page import verdict
+from mkg4rec.report.summary import read_result, summarize
+from stages.layout import Layout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m mkg4rec", description="Look at what the pipeline made.")
+    commands = parser.add_subparsers(title="commands", required=True)
+    command = commands.add_parser("summary", help="the metrics of every model, and where to look next")
+    command.add_argument("datasets", nargs="*", metavar="DATASET", help="data sets of params.yaml; those of run.datasets by default")
+    command.set_defaults(run=lambda arguments: print_summary(arguments.datasets))
+    arguments = parser.parse_args()
+    try:
+        arguments.run(arguments)
+    except PipelineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def print_summary(datasets: list[str]) -> None:
+    """Print the models of each data set side by side, then where there is more to see."""
+    settings = params.load()
+    datasets = datasets or settings.run.datasets
+    for dataset in datasets:
+        settings.dataset(dataset)
+        print(f"{dataset}\n{_table(Layout(dataset), settings.run.models)}")
+    print("Where to look next")
+    pages = [Layout(dataset).report / "index.html" for dataset in datasets]
+    hints = [(str(page), "tables, figures and example users on one page") for page in pages if page.exists()]
+    hints += [
+        ("dvc plots show", "loss and validation curves of every training"),
+        ("dvc metrics diff", "what a change of params.yaml did to the metrics"),
+    ]
+    if "ml-1m" not in datasets:
+        hints.append(("MovieLens-1M", "set run.datasets to [ml-1m] in params.yaml, then `dvc repro`"))
+    width = max(len(place) for place, _ in hints)
+    for place, what in hints:
+        print(f"  {place.ljust(width)}  {what}")
+
+
+def _table(layout: Layout, models: list[str]) -> str:
+    """The models of `run.models` that were evaluated, and the names of those that were not."""
+    evaluated = [model for model in models if layout.metrics(model).exists()]
+    missing = [model for model in models if model not in evaluated]
+    waiting = f"not evaluated yet: {', '.join(missing)}; `dvc repro` does it\n" if missing else ""
+    if not evaluated:
+        return waiting
+    # A fresh clone has the metrics, which are in git, but not the per-user values.
+    paths = {model: layout.per_user(model) for model in evaluated}
+    results = [read_result(model, layout.metrics(model), path if path.exists() else None) for model, path in paths.items()]
+    summary = summarize(results)
+    return f"{as_text(accuracy_grid(summary))}{verdict(summary)}\n{waiting}"
+
+
+if __name__ == "__main__":
+    main()

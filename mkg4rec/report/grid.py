@@ -1,0 +1,132 @@
+"""Results as tables of text: for Markdown, for a terminal, for a spreadsheet, for the page."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from mkg4rec.report.summary import ACCURACY, HEADLINE, Result, Summary
+
+DETAILS = (
+    "recall@10",
+    "ndcg@10",
+    "recall@50",
+    "ndcg@50",
+    "rare_ndcg@20",
+    "among_rare_ndcg@20",
+    "coverage@20",
+    "novelty@20",
+    "popularity@20",
+    "diversity@20",
+)
+NAMES = {
+    "recall": "Recall",
+    "mrr": "MRR",
+    "ndcg": "NDCG",
+    "rare_ndcg": "rare items: NDCG",
+    "among_rare_ndcg": "among rare items: NDCG",
+    "coverage": "Coverage",
+    "novelty": "Novelty",
+    "popularity": "Popularity",
+    "diversity": "Diversity",
+}
+NO_DIRECTION = {"coverage", "novelty", "popularity", "diversity"}
+"""Measures of which more is not simply better, so that no model is best."""
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as text; `best` where no other model has a better one."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table to be shown, a row per model with its name first."""
+
+    header: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+
+
+def accuracy_grid(summary: Summary) -> Grid:
+    """Recall, MRR and NDCG @20, and how NDCG@20 differs from the best simple model's."""
+    header = [metric_name(key) for key in ACCURACY]
+    columns = [_metric_cells(summary.results, key) for key in ACCURACY]
+    if summary.reference:
+        header += [f"{metric_name(HEADLINE)} − {summary.reference}", "95 % interval", "p (Holm)"]
+        columns += zip(*(_comparison_cells(summary, result.model) for result in summary.results), strict=True)
+    return _grid(summary, header, columns)
+
+
+def detail_grid(summary: Summary) -> Grid:
+    """Other cutoffs, rare items, and what the lists offer beyond accuracy."""
+    keys = [key for key in DETAILS if any(key in result.metrics for result in summary.results)]
+    return _grid(summary, [metric_name(key) for key in keys], [_metric_cells(summary.results, key) for key in keys])
+
+
+def metric_name(key: str) -> str:
+    """A key of the metrics file in the field's spelling: NDCG@20 of `ndcg@20`."""
+    measure, _, k = key.partition("@")
+    return f"{NAMES[measure]}@{k}"
+
+
+def as_markdown(grid: Grid) -> str:
+    """A Markdown table, the best values bold."""
+    lines = [grid.header, ("---", *("---:" for _ in grid.header[1:]))]
+    lines += [tuple(f"**{cell.text}**" if cell.best else cell.text for cell in row) for row in grid.rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def as_text(grid: Grid) -> str:
+    """Aligned columns, the best values with a star."""
+    # Every number has a place for the star after it, so that digits stay under digits.
+    lines = [tuple(f"{name} " for name in grid.header), *(tuple(cell.text + (" *"[cell.best]) for cell in row) for row in grid.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = ([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines)
+    return "".join(" ".join(line).rstrip() + "\n" for line in aligned)
+
+
+def as_csv(summary: Summary) -> str:
+    """Every metric of every model and its comparison with the best simple one, as exact as they were written."""
+    keys = list(dict.fromkeys(key for result in summary.results for key in result.metrics))
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", *keys, *(f"{HEADLINE} {part}" for part in ("difference", "low", "high", "p"))])
+    for result in summary.results:
+        comparison = summary.comparisons.get(result.model)
+        compared = [comparison.difference, comparison.low, comparison.high, comparison.p_value] if comparison else []
+        row = [result.model, *(result.metrics.get(key, "") for key in keys), *(f"{value:.6g}" for value in compared)]
+        writer.writerow(row + [""] * (1 + len(keys) + 4 - len(row)))
+    return text.getvalue()
+
+
+def _grid(summary: Summary, header: Sequence[str], columns: Sequence[Sequence[Cell]]) -> Grid:
+    models = [Cell(result.model) for result in summary.results]
+    return Grid(("model", *header), list(zip(models, *columns, strict=True)))
+
+
+def _metric_cells(results: Sequence[Result], key: str) -> tuple[Cell, ...]:
+    texts = [_number(result.metrics[key]) if key in result.metrics else NOTHING for result in results]
+    has_best = len(results) > 1 and key.partition("@")[0] not in NO_DIRECTION
+    best = _number(max(result.metrics[key] for result in results if key in result.metrics))
+    # Where nobody scores, nobody is best.
+    return tuple(Cell(text, has_best and text == best != _number(0)) for text in texts)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}"
+
+
+def _comparison_cells(summary: Summary, model: str) -> tuple[Cell, Cell, Cell]:
+    if model not in summary.comparisons:
+        return Cell("reference" if model == summary.reference else NOTHING), Cell(""), Cell("")
+    comparison = summary.comparisons[model]
+    return (
+        Cell(f"{comparison.difference:+.4f}"),
+        Cell(f"{comparison.low:+.4f} … {comparison.high:+.4f}"),
+        Cell("< 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"),
+    )
