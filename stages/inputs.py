@@ -1,0 +1,50 @@
+"""What the stages train and evaluate read together."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from mkg4rec.features.store import read_aligned
+from mkg4rec.graph.collaborative import Triplets
+from mkg4rec.interactions import Interactions
+from mkg4rec.models.data import FeatureMatrix, TrainingData
+from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
+from stages.layout import Layout
+
+
+def training_data(layout: Layout, device: torch.device) -> TrainingData:
+    """Train and validation interactions of a data set on `device`; graph and features as they are asked for."""
+    train = INTERACTIONS.read(layout.split("train"))
+    # Every user has a train interaction, so the train part knows them all.
+    user_ids = pc.unique(train["user_id"].combine_chunks()).sort()
+    item_ids = CATALOGUE.read(layout.catalogue)["item_id"].combine_chunks()
+    return TrainingData(
+        user_ids,
+        item_ids,
+        indexed(train, user_ids, item_ids).to(device),
+        indexed(INTERACTIONS.read(layout.split("valid")), user_ids, item_ids).to(device),
+        lambda: read_triplets(layout, device),
+        lambda modality: read_features(layout, modality, device),
+    )
+
+
+def indexed(rows: pa.Table, user_ids: pa.Array, item_ids: pa.Array) -> Interactions:
+    """Published identifiers as an users × items matrix of indices."""
+    users = pc.index_in(rows["user_id"].combine_chunks(), user_ids).to_numpy()
+    items = pc.index_in(rows["item_id"].combine_chunks(), item_ids).to_numpy()
+    return Interactions.from_pairs(torch.tensor(users), torch.tensor(items), len(user_ids), len(item_ids))
+
+
+def read_triplets(layout: Layout, device: torch.device) -> Triplets:
+    """The knowledge graph by index."""
+    rows = TRIPLETS.read(layout.triplets)
+    heads, relations, tails = (
+        torch.tensor(rows[name].to_numpy(), dtype=torch.long, device=device) for name in ("head", "relation", "tail")
+    )
+    return Triplets(heads, relations, tails, len(ENTITIES.read(layout.entities)), len(RELATIONS.read(layout.relations)))
+
+
+def read_features(layout: Layout, modality: str, device: torch.device) -> FeatureMatrix:
+    """The vectors of one modality by entity index."""
+    matrix = read_aligned(layout.features(modality), ENTITIES.read(layout.entities))
+    return FeatureMatrix(matrix.vectors.to(device), matrix.present.to(device))
