@@ -7,6 +7,7 @@ one data set agree.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,13 @@ import pyarrow.parquet as pq
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.files import replacing
+
+
+class Modality(StrEnum):
+    """A way in which an entity shows itself: its poster, its description."""
+
+    VISUAL = "visual"
+    TEXT = "text"
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.media.contents import POSTERS_PER_BATCH, description_outcomes, description_rows, poster_outcomes, poster_rows
 from mkg4rec.media.fetching import fetch_posters
 from mkg4rec.media.journal import Journal
-from mkg4rec.media.status import Modality, check_share, status_rows, summary
+from mkg4rec.media.status import check_share, status_rows, summary
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import read_descriptions
 from mkg4rec.sources.posters import read_posters
+from mkg4rec.tables import Modality
 from stages import run
 from stages.layout import Layout
 

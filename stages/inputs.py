@@ -4,10 +4,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from mkg4rec.features.store import read_aligned
+from mkg4rec.features.store import FeatureMatrix, read_aligned
 from mkg4rec.graph.collaborative import Triplets
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.data import FeatureMatrix, TrainingData
+from mkg4rec.models.data import TrainingData
 from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
 from stages.layout import Layout
 

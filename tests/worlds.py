@@ -4,9 +4,10 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.data import FeatureMatrix, TrainingData
+from mkg4rec.models.data import TrainingData
 
 
 def random_interactions(num_users: int, num_items: int, share: float, generator: torch.Generator) -> Interactions:

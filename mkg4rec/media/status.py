@@ -9,6 +9,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.tables import Modality
 
 
 class Status(StrEnum):
@@ -24,13 +25,6 @@ class Status(StrEnum):
     MISSING = "missing"
     BROKEN = "broken"
     TOO_LARGE = "too_large"
-
-
-class Modality(StrEnum):
-    """The two contents of an item: its poster and its description."""
-
-    VISUAL = "visual"
-    TEXT = "text"
 
 
 CONTENT = {Modality.VISUAL: "posters", Modality.TEXT: "descriptions"}

@@ -5,18 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
-from torch import Tensor
 
+from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.interactions import Interactions
-
-
-@dataclass(frozen=True)
-class FeatureMatrix:
-    """A modality's vectors by entity: (entities, D), with `present` (entities,) False where content is missing."""
-
-    vectors: Tensor
-    present: Tensor
 
 
 @dataclass(frozen=True)

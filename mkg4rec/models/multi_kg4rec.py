@@ -91,8 +91,7 @@ class MultiKG4Rec(Neural):
         )
         widths = [settings.dimension, *settings.layer_dimensions[: settings.num_layers]]
         self.layers = nn.ModuleList(
-            BiInteraction(sides, width, next_width, settings.negative_slope)
-            for width, next_width in pairwise(widths)
+            BiInteraction(sides, width, next_width, settings.negative_slope) for width, next_width in pairwise(widths)
         )
         self.to(device)
 

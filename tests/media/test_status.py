@@ -5,7 +5,8 @@ import pytest
 
 from mkg4rec import tables
 from mkg4rec.errors import PipelineError
-from mkg4rec.media.status import Failure, Modality, Outcome, Status, check_share, status_rows, summary
+from mkg4rec.media.status import Failure, Outcome, Status, check_share, status_rows, summary
+from mkg4rec.tables import Modality
 
 GOOD = Outcome.ok("https://host/good")
 GONE = Outcome.failed(Failure(Status.MISSING, "not found"), "https://host/gone")

@@ -1,0 +1,68 @@
+"""What is embedded: the poster and the text of an item, the name of an attribute entity."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Content:
+    """Something to embed.
+
+    Attributes:
+        label: what it is, for messages ("poster of item 17").
+        data: an image file's bytes, or a text in UTF-8.
+    """
+
+    label: str
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A poster and the text of the same item."""
+
+    poster: Content
+    text: Content
+
+
+def item_posters(posters: pa.Table) -> dict[int | str, Content]:
+    """The posters of a POSTERS table by item_id."""
+    rows = zip(posters["item_id"].to_pylist(), posters["image"].to_pylist(), strict=True)
+    return {item: Content(f"poster of item {item}", image) for item, image in rows}
+
+
+def item_texts(catalogue: pa.Table, descriptions: pa.Table) -> dict[int | str, Content]:
+    """Title and description, as `title. description`, of the items that have a description, by item_id.
+
+    The title goes first: an encoder reads some 70 tokens, and nothing names a film, or the series
+    that it belongs to, better.
+    """
+    titles = dict(zip(catalogue["item_id"].to_pylist(), catalogue["title"].to_pylist(), strict=True))
+    rows = zip(descriptions["item_id"].to_pylist(), descriptions["text"].to_pylist(), strict=True)
+    return {item: Content(f"description of item {item}", f"{titles[item]}. {text}".encode()) for item, text in rows if item in titles}
+
+
+def attribute_names(entities: pa.Table) -> dict[str, Content]:
+    """The names of the attribute entities of an ENTITIES table that have one, by entity."""
+    rows = zip(entities["entity"].to_pylist(), entities["item_id"].to_pylist(), entities["name"].to_pylist(), strict=True)
+    return {entity: Content(f"name of entity {entity}", name.encode()) for entity, item, name in rows if item is None and name}
+
+
+def pairs(catalogue: pa.Table, posters: pa.Table, descriptions: pa.Table) -> list[Pair]:
+    """The items, in catalogue order, that have both a poster and a description."""
+    return list(_pairs(catalogue, posters, descriptions))
+
+
+def _pairs(catalogue: pa.Table, posters: pa.Table, descriptions: pa.Table) -> Iterator[Pair]:
+    poster_of, text_of = item_posters(posters), item_texts(catalogue, descriptions)
+    for item in catalogue["item_id"].to_pylist():
+        if item in poster_of and item in text_of:
+            yield Pair(poster_of[item], text_of[item])

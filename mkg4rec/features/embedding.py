@@ -1,0 +1,118 @@
+"""Contents to vectors: what the cache has is read, the rest is embedded in batches."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mkg4rec.device import autocast
+from mkg4rec.features.cache import Vector, VectorCache
+from mkg4rec.features.contents import Content
+from mkg4rec.features.encoder import Encoder
+from mkg4rec.progress import progress
+from mkg4rec.tables import Modality
+
+_ROWS_PER_SHARD = 512
+"""Vectors are safe in the cache at the latest after so many."""
+
+_BATCHES_AHEAD = 3
+
+T = TypeVar("T")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The vectors of some contents, and what they took.
+
+    Attributes:
+        vectors: (contents, D) float32, unit length.
+        computed: how many contents went through the encoder.
+        cached: how many had their vectors in the cache.
+        repeated: how many are equal to an earlier one.
+    """
+
+    vectors: NDArray[np.float32]
+    computed: int
+    cached: int
+    repeated: int
+
+    def __str__(self) -> str:
+        repeated = f", {self.repeated} repeated" if self.repeated else ""
+        return f"{self.computed} embedded, {self.cached} from the cache{repeated}"
+
+
+def embed(
+    encoder: Encoder,
+    modality: Modality,
+    contents: Sequence[Content],
+    cache: VectorCache,
+    batch_size: int,
+    device: torch.device,
+    precision: torch.dtype,
+) -> Embedded:
+    """The vectors of `contents`, each from `cache` or else computed, once, and put there.
+
+    A matrix product may sum in another order for another number of rows. So every batch is filled up to
+    `batch_size`, and a vector's bits do not depend on which other contents were in the cache. They do depend
+    on device and batch size, in the last digits: too little to keep machines from sharing a cache.
+
+    Raises:
+        PipelineError: an image that does not decode, or the cache cannot be read or written.
+    """
+    distinct = {content.sha256: content for content in contents}
+    vectors = cache.read(distinct.keys())
+    missing = [content for key, content in distinct.items() if key not in vectors]
+    fresh: dict[str, Vector] = {}
+    for content, vector in zip(missing, _encoded(encoder, modality, missing, batch_size, device, precision), strict=True):
+        fresh[content.sha256] = vector
+        if len(fresh) == _ROWS_PER_SHARD:
+            cache.write(fresh)
+            vectors.update(fresh)
+            fresh = {}
+    cache.write(fresh)
+    vectors.update(fresh)
+    rows = [vectors[content.sha256] for content in contents]
+    stacked = np.stack(rows) if rows else np.empty((0, encoder.dimension), np.float32)
+    return Embedded(stacked, len(missing), len(distinct) - len(missing), len(contents) - len(distinct))
+
+
+def _encoded(
+    encoder: Encoder, modality: Modality, contents: Sequence[Content], batch_size: int, device: torch.device, precision: torch.dtype
+) -> Iterator[Vector]:
+    """The vector (D,) of each content, while the next ones are decoded in other threads."""
+    model = encoder.to(device)
+    inputs = _ahead(lambda content: encoder.prepare(modality, content), contents, _BATCHES_AHEAD * batch_size)
+    for _ in progress(range(0, len(contents), batch_size), f"{modality} vectors", unit="batch"):
+        batch = list(islice(inputs, batch_size))
+        filled = torch.stack(batch + batch[-1:] * (batch_size - len(batch)))
+        yield from _vectors(model, modality, filled, device, precision)[: len(batch)]
+
+
+@torch.inference_mode()
+def _vectors(encoder: Encoder, modality: Modality, batch: Tensor, device: torch.device, precision: torch.dtype) -> Vector:
+    # Convolutions would round float32 to TF32 on a GPU.
+    with autocast(device, precision), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return encoder.encode(modality, batch.to(device)).cpu().numpy()
+
+
+def _ahead(function: Callable[[T], Result], items: Iterable[T], number: int) -> Iterator[Result]:
+    """Like `map`, with up to `number` results computed ahead in threads."""
+    remaining = iter(items)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        pending: deque[Future[Result]] = deque(threads.submit(function, item) for item in islice(remaining, number))
+        try:
+            while pending:
+                result = pending.popleft().result()
+                pending.extend(threads.submit(function, item) for item in islice(remaining, 1))
+                yield result
+        finally:
+            threads.shutdown(cancel_futures=True)

@@ -1,0 +1,64 @@
+"""Make the CLIP model of a data set: published weights, or a small model trained on the catalogue's own posters and texts."""
+
+import csv
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from mkg4rec import params
+from mkg4rec.device import choose_device, seed_everything
+from mkg4rec.errors import PipelineError
+from mkg4rec.features.contents import pairs
+from mkg4rec.features.contrastive import Epoch, train
+from mkg4rec.features.encoder import Encoder, create, download
+from mkg4rec.files import replacing
+from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, POSTERS
+from stages import run
+from stages.layout import Layout
+
+_ADAPTATION = 0.01
+"""Of the learning rate: weights that are good already are moved gently."""
+
+
+def main(dataset: str) -> None:
+    settings = params.load()
+    chosen = settings.dataset(dataset).encoder
+    layout = Layout(dataset)
+    seed_everything(chosen.seed)
+    if chosen.pretrained is None:
+        encoder = create(chosen.model)
+        epochs, learning_rate = chosen.epochs, chosen.learning_rate
+    else:
+        encoder = _download(dataset, chosen.model, chosen.pretrained)
+        epochs, learning_rate = chosen.adapt_epochs, chosen.learning_rate * _ADAPTATION
+    log: list[Epoch] = []
+    if epochs:
+        catalogue = CATALOGUE.read(layout.catalogue)
+        examples = pairs(catalogue, POSTERS.read(layout.posters), DESCRIPTIONS.read(layout.descriptions))
+        log = train(encoder, examples, epochs, chosen.batch_size, learning_rate, choose_device(settings.embed.device))
+        print(f"{encoder.name}: {len(examples)} pairs, {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}")
+    with replacing(layout.encoder) as folder:
+        folder.mkdir()
+        encoder.save(folder)
+        _write_log(log, folder / "log.csv")
+
+
+def _download(dataset: str, model: str, tag: str) -> Encoder:
+    try:
+        return download(model, tag)
+    except PipelineError as error:
+        key = f"datasets.{dataset}.encoder"
+        raise PipelineError(
+            f"{error} A small model can be trained on the catalogue itself, without downloads: "
+            f"`dvc exp run -S {key}.model=catalogue-clip -S {key}.pretrained=null`."
+        ) from error
+
+
+def _write_log(log: list[Epoch], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Epoch)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(epoch) for epoch in log)
+
+
+if __name__ == "__main__":
+    run(main)
