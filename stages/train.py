@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision, seed_everything
@@ -18,6 +19,8 @@ from stages import run
 from stages.inputs import training_data
 from stages.layout import Layout
 
+STOPPING = {"max_epochs", "patience"}
+
 
 def main(dataset: str, model_name: str) -> None:
     settings = params.load()
@@ -31,7 +34,7 @@ def main(dataset: str, model_name: str) -> None:
         progress = _fit_at_once(model, data)
     else:
         arithmetic = Arithmetic(choose_precision(settings.train.precision, device), settings.train.compile)
-        checkpoint = Checkpoint(checkpoint_path(layout, model_name, {"train": settings.train.model_dump(mode="json"), "model": values}))
+        checkpoint = Checkpoint(checkpoint_path(layout, model_name, settings.train.model_dump(mode="json"), values))
         progress = fit(model, data, arithmetic, checkpoint)
     with replacing(layout.model(model_name)) as folder:
         folder.mkdir()
@@ -51,12 +54,14 @@ def _fit_at_once(model: ClosedForm, data: TrainingData) -> Progress:
     return Progress(1, 1, 0.0, [{"epoch": 1, "loss": loss}], [{"epoch": 1, **validation}])
 
 
-def checkpoint_path(layout: Layout, model: str, settings: dict[str, object]) -> Path:
+def checkpoint_path(layout: Layout, model: str, train: dict[str, Any], values: dict[str, Any]) -> Path:
     """Where the training of exactly these settings, inputs and code keeps its checkpoint.
 
-    Outside of DVC's sight: DVC removes a stage's outputs before it runs the stage.
+    Outside of DVC's sight: DVC removes a stage's outputs before it runs the stage. When to stop is no part of
+    the name, so that an interrupted training can go on with another number of epochs.
     """
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    path_of_training = {"train": train, "model": {key: value for key, value in values.items() if key not in STOPPING}}
+    digest = hashlib.sha256(json.dumps(path_of_training, sort_keys=True).encode())
     inputs = [layout.split("train"), layout.split("valid"), layout.triplets, layout.features("visual"), layout.features("text")]
     code = sorted(path for package in ("graph", "layers", "models", "training") for path in Path("mkg4rec", package).glob("*.py"))
     for path in [*inputs, *code]:
