@@ -18,7 +18,7 @@ class Layout:
 
     @property
     def mirror(self) -> Path:
-        """Files by public address (`HOST/PATH`) of a synthetic data set; empty for a published one."""
+        """Files by public address (`HOST/PATH`) of a synthetic data set; without a host for a published one."""
         return self.data / "mirror"
 
     def raw(self, role: str) -> Path:

@@ -1,4 +1,4 @@
-"""Make a synthetic data set and publish it as a mirror; a published data set gets an empty one."""
+"""Make a synthetic data set and publish it as a mirror; that of a published data set has no host in it."""
 
 from mkg4rec import params
 from mkg4rec.files import replacing
@@ -12,6 +12,8 @@ def main(dataset: str) -> None:
     with replacing(Layout(dataset).mirror) as folder:
         folder.mkdir()
         if described.synthetic is None:
+            # DVC warns of an empty folder whenever it meets one.
+            (folder / "published.txt").write_text("This data set is read from the addresses in params.yaml.\n", encoding="utf-8")
             print(f"{dataset}: published data: nothing to synthesise")
             return
         world = make_world(described.synthetic)

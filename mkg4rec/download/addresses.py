@@ -33,14 +33,14 @@ class Mirror:
 
     @classmethod
     def from_environment(cls, own: Path | None = None, environment: Mapping[str, str] = os.environ) -> "Mirror":
-        """The folder `own` if it has anything in it, else what MKG4REC_MIRROR names, else none.
+        """The folder `own` if it has a host in it, else what MKG4REC_MIRROR names, else none.
 
         MKG4REC_MIRROR is a folder, `file://…` or `http(s)://…`.
 
         Raises:
             PipelineError: MKG4REC_MIRROR is none of these.
         """
-        if own is not None and own.is_dir() and any(own.iterdir()):
+        if own is not None and own.is_dir() and any(path.is_dir() for path in own.iterdir()):
             return cls(own.absolute())
         value = environment.get(MIRROR_VARIABLE, "").strip()
         if not value:

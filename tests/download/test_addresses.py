@@ -85,10 +85,11 @@ class TestMirrors:
         assert fetch(Downloader(settings(), Mirror(server.address("/mirror")), cache_folder), address) == b"mirrored"
         assert fetch(Downloader(settings(), Mirror(), cache_folder), address) == b"upstream"
 
-    def test_own_folder_comes_first_if_it_has_anything(self, folder: Path, tmp_path: Path) -> None:
+    def test_own_folder_comes_first_if_it_has_a_host(self, folder: Path, tmp_path: Path) -> None:
         environment = {"MKG4REC_MIRROR": str(tmp_path)}
         assert Mirror.from_environment(folder, environment).root == folder
         (tmp_path / "empty").mkdir()
+        (tmp_path / "empty" / "published.txt").write_text("no host")
         assert Mirror.from_environment(tmp_path / "empty", environment).root == tmp_path
         assert Mirror.from_environment(tmp_path / "absent", {}).root is None
 
