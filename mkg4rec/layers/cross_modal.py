@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Fusion(StrEnum):
-    """Which modality reads which in the cross-modal block; every modality always reads itself."""
+    """Which modality reads which in the cross-modal blocks, where every modality also reads itself; `none` is no blocks at all."""
 
     BOTH = "both"
     TEXT_TO_IMAGE = "text_to_image"
@@ -26,7 +26,7 @@ def reads(modalities: list[str], fusion: Fusion) -> Tensor:
     allowed = torch.eye(len(modalities), dtype=torch.bool)
     if fusion is Fusion.BOTH:
         allowed[:] = True
-    elif fusion is not Fusion.NONE and {"visual", "text"} <= set(modalities):
+    elif fusion in (Fusion.TEXT_TO_IMAGE, Fusion.IMAGE_TO_TEXT):
         visual, text = modalities.index("visual"), modalities.index("text")
         reader, source = (visual, text) if fusion is Fusion.TEXT_TO_IMAGE else (text, visual)
         allowed[reader, source] = True

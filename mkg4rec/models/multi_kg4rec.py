@@ -84,10 +84,10 @@ class MultiKG4Rec(Neural):
         self.embeddings = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.graph.num_nodes, settings.dimension)))
         self.transr = TransR(self.graph.num_relations, settings.dimension)
         self.features = nn.ModuleList(self._modal_features(data, modality) for modality in settings.modalities)
-        # Without modalities there is nothing to fuse: KGAT.
+        # Without modalities there is nothing to fuse: KGAT. Without fusion an item keeps its tokens, as other nodes do.
         self.blocks = nn.ModuleList(
             CrossModalBlock(sides, settings.dimension, settings.num_heads, settings.feedforward_dimension)
-            for _ in range(settings.num_blocks if settings.modalities else 0)
+            for _ in range(settings.num_blocks if settings.modalities and settings.fusion is not Fusion.NONE else 0)
         )
         widths = [settings.dimension, *settings.layer_dimensions[: settings.num_layers]]
         self.layers = nn.ModuleList(
@@ -97,7 +97,7 @@ class MultiKG4Rec(Neural):
 
         self.pattern = Pattern.build(self.graph.heads, self.graph.tails, (self.graph.num_nodes, self.graph.num_nodes))
         self.user_means = _mean_over_items(data)
-        if settings.modalities:
+        if self.blocks:
             self.sequences = neighbour_sequences(self.graph, settings.sequence_length)
             allowed = reads(settings.modalities, settings.fusion).to(device)
             self.mask = attention_mask(allowed, self.sequences.present)
@@ -199,6 +199,7 @@ class MultiKG4Rec(Neural):
         The paper shows such numbers (Figure 4) without a formula; ours: in the last block the item's own
         query of side m spreads over the tokens of modality m′ with mass a_mm′ (heads averaged); a side
         counts by its part of the score, p_m = softmax_m(e*_m(u) · e*_m(i)); the pair gives Σ_m p_m a_mm′.
+        Without fusion a side reads itself alone, and p_m is all there is.
 
         Args:
             users, items: (B,) indices.
@@ -206,15 +207,21 @@ class MultiKG4Rec(Neural):
         training = self.training
         self.eval()
         tokens = self.tokens()
+        vectors = self.propagate(self.fuse(tokens)).view(self.graph.num_nodes, len(tokens), -1)
+        sides = (vectors[self.graph.num_entities + users] * vectors[items]).sum(-1).softmax(-1)
+        shares = (sides.unsqueeze(-1) * self._attention_mass(tokens, items)).sum(1)
+        self.train(training)
+        return shares
+
+    def _attention_mass(self, tokens: Tensor, items: Tensor) -> Tensor:
+        """(B, M, M): how the query of each side of an item spreads over the tokens of each modality in the last block."""
+        if not self.blocks:
+            return torch.eye(len(tokens), device=tokens.device).expand(len(items), -1, -1)
         sequences, last = self._read_sequences(tokens), self.blocks[-1]
         assert isinstance(last, CrossModalBlock)
         sides, _, length, _ = sequences.shape
         weights = last.attention(sequences[:, items], self.mask[items]).mean(1)
-        mass = weights.view(-1, sides, length, sides, length)[:, :, 0].sum(-1)
-        vectors = self.propagate(self.fuse(tokens)).view(self.graph.num_nodes, sides, -1)
-        parts = (vectors[self.graph.num_entities + users] * vectors[items]).sum(-1)
-        self.train(training)
-        return (parts.softmax(-1).unsqueeze(-1) * mass).sum(1)
+        return weights.view(-1, sides, length, sides, length)[:, :, 0].sum(-1)
 
 
 def _per_modality(product: SparseProduct, nodes: Tensor) -> Tensor:

@@ -53,6 +53,14 @@ def test_only_items_are_fused() -> None:
 
 
 @torch.no_grad()
+def test_without_fusion_items_keep_their_tokens() -> None:
+    model = _model(fusion="none")
+    tokens = model.tokens()
+    assert torch.equal(model.fuse(tokens), tokens)
+    assert not model.blocks
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_propagates_unnormalised_values_and_concatenates_normalised_ones(num_layers: int) -> None:
     model = _model(num_layers=num_layers)
