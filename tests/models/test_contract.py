@@ -45,7 +45,8 @@ def _all_scores(scorer: Scorer, data: TrainingData) -> Tensor:
     return scorer.score(torch.arange(data.num_users))
 
 
-@pytest.fixture(scope="module", params=registry.names())
+# A model is trained once and asked by several tests: they stay together when tests run in several processes.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(f"model {name}")) for name in registry.names()])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, TrainingData, Tensor, Model]:
     data, right = checkerboard()
     return request.param, data, right, _trained(request.param, data, tmp_path_factory.mktemp("model"))
