@@ -25,6 +25,8 @@ $(READY): requirements.lock
 	@touch $@
 
 repro: setup ## build what params.yaml lists under run: (by default the demo catalogue), then show the metrics
+	@# dvc itself stumbles over a run.datasets that is no list, without naming the line.
+	$(BIN)/python -m stages.validate
 	$(BIN)/dvc repro
 	@$(BIN)/python -m mkg4rec summary
 

@@ -287,7 +287,9 @@ def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ..
         elif mistake["type"] == "missing":
             problem = "this key is missing"
         else:
-            problem = f"{mistake['msg'].removeprefix('Value error, ')} (got {mistake['input']!r:.80})"
+            # Where values of a group do not go together, the message itself has those that matter.
+            got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r:.80})"
+            problem = mistake["msg"].removeprefix("Value error, ") + got
         lines.append(f"{path}:{line_of(text, location)}: {'.'.join(location) or 'the file'}: {problem}")
     return "\n".join(lines)
 

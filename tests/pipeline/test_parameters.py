@@ -1,0 +1,84 @@
+"""A changed parameter reruns the stages that use it, and what follows from what they make."""
+
+import json
+
+import pytest
+
+from tests.pipeline.clone import Clone
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+
+TRAINING = {"train@demo-multi_kg4rec", "train@demo-ease"}
+EVALUATION = {"evaluate@demo-multi_kg4rec", "evaluate@demo-ease"}
+
+USED_BY: dict[str, tuple[object, set[str]]] = {
+    "http.backoff": (0.25, {"download@demo", "fetch_media@demo"}),
+    "media.workers": (8, {"fetch_media@demo"}),
+    "embed.batch_size": (32, {"embed@demo"}),
+    "embed.device": ("cpu", {"encoder@demo", "embed@demo"}),
+    "kg.drop_predicates": ('["type."]', {"build_kg@demo"}),
+    "split.seed": (1, {"split@demo"}),
+    "train.seed": (1, TRAINING),
+    "evaluate.block_size": (2048, EVALUATION),
+    "evaluate.rare_interactions": (9, {*EVALUATION, "report@demo"}),
+    "report.examples": (5, {"report@demo"}),
+    "datasets.demo.synthetic.seed": (1, {"synthesize@demo"}),
+    "datasets.demo.link.min_rating": (4, {"link@demo"}),
+    "datasets.demo.media.max_missing_posters": (0.4, {"fetch_media@demo"}),
+    "datasets.demo.encoder.epochs": (3, {"encoder@demo"}),
+    "datasets.demo.kg.hops": (2, {"build_kg@demo"}),
+    "datasets.ml-1m.link.min_rating": (4, set()),
+    "models.multi_kg4rec.num_layers": (2, {"train@demo-multi_kg4rec"}),
+    "models.ease.regularization": (50, {"train@demo-ease"}),
+    "tuned.demo.ease": ("{regularization: 50}", {"train@demo-ease"}),
+    "tuned.ml-1m.ease": ("{regularization: 50}", set()),
+}
+"""Parameter: another value, and the stages that read it (`validate` reads them all)."""
+
+
+def test_every_parameter_belongs_to_the_stages_that_read_it(clone: Clone) -> None:
+    for key, (value, _) in USED_BY.items():
+        clone.set(key, value)
+    changed = _changed_groups(clone)
+    found = {key: {stage for stage, groups in changed.items() if _holds(groups, key)} for key in USED_BY}
+    assert found == {key: stages for key, (_, stages) in USED_BY.items()}
+
+
+def _changed_groups(clone: Clone) -> dict[str, set[str]]:
+    """By stage: the groups of parameters that dvc finds changed."""
+    status = json.loads(clone.succeed("dvc", "status", "--json").output)
+    groups: dict[str, set[str]] = {}
+    for stage, changes in status.items():
+        for change in changes:
+            found = change.get("changed deps", {}).get("params.yaml", {})
+            groups.setdefault(stage, set()).update(found if isinstance(found, dict) else ())
+    return groups
+
+
+def _holds(groups: set[str], key: str) -> bool:
+    return any(f"{key}.".startswith(f"{group}.") for group in groups)
+
+
+def test_a_model_s_parameter_rebuilds_that_model(clone: Clone) -> None:
+    clone.set("models.ease.regularization", 50)
+    repro = clone.succeed("dvc", "repro")
+    assert repro.stages == ["validate", "train@demo-ease", "evaluate@demo-ease", "report@demo"]
+
+
+def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:
+    clone.set("http.backoff", 0.25)
+    repro = clone.succeed("dvc", "repro")
+    assert repro.stages == ["validate", "download@demo", "fetch_media@demo"]
+
+
+def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> None:
+    clone.set("split.seed", 1)
+    clone.succeed("dvc", "repro", "split@demo")
+    # Everything after the changed stage, which was run just now.
+    assert set(json.loads(clone.succeed("dvc", "status", "--json").output)) == {"validate", *TRAINING, *EVALUATION, "report@demo"}
+
+
+def test_a_comment_is_only_validated(clone: Clone) -> None:
+    path = clone.path / "params.yaml"
+    path.write_text("# What a comment says is for people.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert clone.succeed("dvc", "repro").stages == ["validate"]

@@ -1,0 +1,120 @@
+"""The first `dvc repro` builds everything; the second does nothing."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from mkg4rec import tables
+from stages.layout import Layout
+from tests.pipeline.clone import Clone, Finished
+from tests.pipeline.conftest import INTERACTIONS, ITEMS, USERS
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+
+LAYOUT = Layout("demo")
+MODELS = ("multi_kg4rec", "ease")
+BY_DATASET = ("synthesize", "download", "prepare", "link", "fetch_media", "encoder", "build_kg", "embed", "split", "report")
+TABLES = {
+    LAYOUT.interactions: tables.INTERACTIONS,
+    LAYOUT.items: tables.ITEMS,
+    LAYOUT.catalogue: tables.CATALOGUE,
+    LAYOUT.positives: tables.INTERACTIONS,
+    LAYOUT.media_status: tables.MEDIA_STATUS,
+    LAYOUT.posters: tables.POSTERS,
+    LAYOUT.descriptions: tables.DESCRIPTIONS,
+    LAYOUT.entities: tables.ENTITIES,
+    LAYOUT.relations: tables.RELATIONS,
+    LAYOUT.triplets: tables.TRIPLETS,
+    LAYOUT.features("visual"): tables.FEATURES,
+    LAYOUT.features("text"): tables.FEATURES,
+    **{LAYOUT.split(part): tables.INTERACTIONS for part in ("train", "valid", "test")},
+    **{LAYOUT.per_user(model): tables.PER_USER for model in MODELS},
+    **{LAYOUT.top_lists(model): tables.TOP_LISTS for model in MODELS},
+}
+
+
+def test_the_first_repro_runs_every_stage_once(first_repro: Finished) -> None:
+    expected = {"validate", *(f"{stage}@demo" for stage in BY_DATASET)}
+    expected |= {f"{stage}@demo-{model}" for stage in ("train", "evaluate") for model in MODELS}
+    assert len(first_repro.stages) == len(expected)
+    assert set(first_repro.stages) == expected
+    assert first_repro.stages[0] == "validate"
+
+
+@pytest.mark.parametrize("path", TABLES, ids=str)
+def test_tables_keep_their_contracts(built: Clone, path: Path) -> None:
+    assert len(TABLES[path].read(built.path / path))
+
+
+def test_the_catalogue_has_the_size_that_was_asked_for(built: Clone) -> None:
+    positives = pq.read_table(built.path / LAYOUT.positives)
+    assert len(positives) == INTERACTIONS
+    assert len(positives["user_id"].unique()) == USERS
+    assert len(pq.read_table(built.path / LAYOUT.catalogue)) == ITEMS
+
+
+def test_the_split_parts_the_published_ratings(built: Clone) -> None:
+    (archive,) = (built.path / LAYOUT.raw("ratings")).iterdir()
+    with zipfile.ZipFile(archive) as members:
+        (name,) = (name for name in members.namelist() if name.endswith("ratings.dat"))
+        lines = members.read(name).decode("latin-1").splitlines()
+    published = {tuple(int(value) for value in line.split("::")) for line in lines}
+    parts = [_rows(pq.read_table(built.path / LAYOUT.split(part))) for part in ("train", "valid", "test")]
+    pairs = [(user, item) for part in parts for user, item, _, _ in part]
+    assert len(set(pairs)) == len(pairs) == INTERACTIONS
+    for part in parts:
+        assert set(part) <= published
+        assert min(rating for _, _, rating, _ in part) >= 3
+
+
+def _rows(interactions: pa.Table) -> list[tuple[int, ...]]:
+    return [tuple(int(value) for value in row.values()) for row in interactions.to_pylist()]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_metrics_are_shares(built: Clone, model: str) -> None:
+    metrics = json.loads(built.read(str(LAYOUT.metrics(model))))
+    assert metrics["users"] == USERS
+    for k in (10, 20, 50):
+        for measure in ("recall", "mrr", "ndcg"):
+            assert 0 < metrics[f"{measure}@{k}"] <= 1
+
+
+def test_the_report_shows_models_and_pictures(built: Clone) -> None:
+    page = built.read(str(LAYOUT.report / "index.html"))
+    pictures = re.findall(r'<img[^>]+src="([^"]{11})', page)
+    assert len(pictures) > 2
+    assert set(pictures) == {"data:image/"}
+    assert all(model in page for model in MODELS)
+    assert {"metrics.csv", "metrics.md", "metrics.png", "training.png"} <= {path.name for path in (built.path / LAYOUT.report).iterdir()}
+
+
+def test_git_sees_the_lock_and_the_metrics(built: Clone) -> None:
+    committed = built.succeed("git", "show", "--name-only", "--format=", "HEAD").output.split()
+    assert sorted(committed) == ["dvc.lock", *sorted(str(LAYOUT.metrics(model)) for model in MODELS)]
+
+
+def test_the_dump_stays_out_of_the_cache(built: Clone) -> None:
+    outputs = yaml.safe_load(built.read("dvc.lock"))["stages"]["download@demo"]["outs"]
+    cached = {out["path"]: (built.path / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]).exists() for out in outputs}
+    assert cached == {str(LAYOUT.raw(role)): role != "dump" for role in ("descriptions", "dump", "links", "posters", "ratings")}
+
+
+def test_nothing_is_left_half_written(built: Clone) -> None:
+    written = built.contents("data", "models", "training", "results", "metrics", "reports")
+    assert written
+    assert [name for name in written if "/." in name.replace("/.gitignore", "")] == []
+
+
+def test_the_second_repro_runs_nothing(built: Clone) -> None:
+    second = built.succeed("dvc", "repro")
+    assert "Data and pipelines are up to date." in second.output
+    assert second.stages == second.restored == []
+    assert json.loads(built.succeed("dvc", "status", "--json").output) == {}
+    assert built.succeed("git", "status", "--porcelain").output == ""

@@ -1,0 +1,91 @@
+"""Mistakes in params.yaml: each is told with file, line, key, and what would be right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mkg4rec.errors import PipelineError
+from stages import validate
+from tests.conftest import ROOT
+
+PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of its own as the current one."""
+    monkeypatch.chdir(tmp_path)
+
+
+def _complaint(text: str) -> str:
+    Path("params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError) as error:
+        validate.main()
+    return str(error.value)
+
+
+def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").write_text(PARAMS, encoding="utf-8")
+    validate.main()
+    assert capsys.readouterr().out.startswith("params.yaml is valid: 2 data sets, ")
+
+
+@pytest.mark.parametrize(
+    ("line", "mistake", "complaint"),
+    [
+        ("  block_size: 1024", "  block_size: 1024\n  blocksize: 8", "evaluate.blocksize: unknown key; correct its spelling or remove it"),
+        ("  attempts: 5", "  attempts: five", "http.attempts: Input should be a valid integer (got 'five')"),
+        ("  attempts: 5", "  attempts: 0", "http.attempts: Input should be greater than or equal to 1 (got 0)"),
+        ("  backoff: 0.5", "  backoff: .nan", "http.backoff: Input should be a finite number (got nan)"),
+        ("  device: auto", "  device: gpu", "embed.device: Input should be 'auto', 'cpu' or 'cuda' (got 'gpu')"),
+        ("  valid: 0.1", "  valid: 0.9", "split: valid + test is 1; it must leave a share for training"),
+        (
+            "      interactions: 20000",
+            "      interactions: 99999",
+            "datasets.demo.synthetic: 99999 interactions are more than a quarter of 600 users times 400 items",
+        ),
+        ("      hops: 1", "      hops: 3", "datasets.demo.kg.hops: Input should be less than or equal to 2 (got 3)"),
+        ("  datasets: [demo]", "  datasets: demo", "run.datasets: Input should be a valid list (got 'demo')"),
+        ("  datasets: [demo]", "  datasets: []", "run.datasets: List should have at least 1 item after validation, not 0 (got [])"),
+        ("  datasets: [demo]", "  datasets: [ml-2m]", "run.datasets: 'ml-2m' is not described under datasets:, which has demo, ml-1m."),
+        ("  datasets: [demo]", "  datasets: [demo, demo]", "run.datasets: a name stands twice in ['demo', 'demo']."),
+        ("  models: [multi_kg4rec, ease]", "  models: [eas]", "run.models: 'eas' is not described under models:, which has "),
+        ("    regularization: 100", "    lambda: 100", "models.ease.lambda: unknown key; correct its spelling or remove it"),
+        ("    num_heads: 8", "    num_heads: 7", "models.multi_kg4rec: dimension 64 is not a multiple of num_heads 7"),
+        ("    fusion: both", "    fusion: all", "models.multi_kg4rec.fusion: Input should be 'both', "),
+        (
+            "    ease: {regularization: 600}",
+            "    ease: {regularization: -1}",
+            "tuned.ml-1m.ease.regularization: Input should be greater than ",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(line: str, mistake: str, complaint: str) -> None:
+    found = re.search(rf"^{re.escape(line)}(?= *$| *#)", PARAMS, re.MULTILINE)
+    assert found, f"params.yaml no longer has the line {line!r}"
+    complaints = _complaint(PARAMS[: found.start()] + mistake + PARAMS[found.end() :]).splitlines()
+    named = [re.fullmatch(r"params\.yaml:(\d+): (.*)", text) for text in complaints]
+    assert all(named)
+    (told,) = [match for match in named if match and match[2].startswith(complaint)]
+    key = complaint.split(":")[0].rpartition(".")[2]
+    text = Path("params.yaml").read_text(encoding="utf-8").splitlines()[int(told[1]) - 1]
+    assert f"{key}:" in text
+
+
+def test_a_group_at_fault_is_not_printed_whole() -> None:
+    assert "(got" not in _complaint(PARAMS.replace("num_heads: 8", "num_heads: 7"))
+
+
+def test_a_missing_key_is_named() -> None:
+    assert "http.attempts: this key is missing" in _complaint(PARAMS.replace("  attempts: 5", "  #"))
+
+
+@pytest.mark.parametrize("text", ["run: [", "run:\n\t- demo", ""])
+def test_what_is_no_yaml_mapping_is_told_by_file(text: str) -> None:
+    assert _complaint(text).startswith("params.yaml:")
+
+
+def test_no_file_at_all() -> None:
+    with pytest.raises(PipelineError, match=r"^params\.yaml: there is no such file; run from the root of the repository\.$"):
+        validate.main()
