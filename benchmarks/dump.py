@@ -3,7 +3,7 @@
     python -m benchmarks.dump --gigabytes 2 --rounds 5
 
 makes a dump of that unpacked size in a temporary folder, times the two in turn, and prints the ratio of their times for
-each round (other load on the machine hits both), lines per second, and the peak memory of the process that scans. The
+each round, lines per second, and the peak memory of the process that scans. The
 scan is all that the stage does with the dump: unpack, tell triples from bad lines, keep the facts about 26,000 linked
 entities (as many as KB4Rec links in MovieLens-20M), put all names aside.
 """
@@ -11,18 +11,18 @@ entities (as many as KB4Rec links in MovieLens-20M), put all names aside.
 import argparse
 import multiprocessing
 import random
-import statistics
 import subprocess
 import tempfile
-import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks import memory
+from benchmarks.timing import Comparison, machine, stopwatch
 from mkg4rec.params import load
 from mkg4rec.progress import bar
 from mkg4rec.sources.freebase import neighbourhood
@@ -42,7 +42,7 @@ WORDS = ["the", "of", "a", "story", "night", "love", "house", "river", "last", "
 
 @dataclass(frozen=True)
 class Reading:
-    """One scan: seconds, lines, and the most memory that its process ever held, in bytes."""
+    """One scan: seconds, lines, and the most memory that its process ever held, in MB."""
 
     seconds: float
     lines: int
@@ -67,47 +67,49 @@ def write_dump(path: Path, size: int) -> None:
         file.write(packer.flush())
 
 
-def time_gzip(path: Path) -> float:
-    """Seconds of `gzip -dc path | wc -l`."""
-    started = time.perf_counter()
+def gzip(path: Path) -> None:
+    """`gzip -dc path | wc -l`"""
     subprocess.run(["sh", "-c", 'gzip -dc "$1" | wc -l', "sh", str(path)], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 def scan(path: Path) -> Reading:
     """Scan in this process."""
     mids = pa.array(linked_mids())
     drop_predicates = load().kg.drop_predicates
-    started = time.perf_counter()
-    with NameStore() as names:
-        _, counts = neighbourhood(path, mids, 1, drop_predicates, names)
-    return Reading(time.perf_counter() - started, counts.lines, _peak_memory())
+    lines = []
+
+    def read() -> None:
+        with NameStore() as names:
+            lines.append(neighbourhood(path, mids, 1, drop_predicates, names)[1].lines)
+
+    return Reading(stopwatch(read), lines[0], memory.peak())
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--gigabytes", type=float, default=2.0, help="unpacked size of the dump (default 2)")
-    arguments.add_argument("--rounds", type=int, default=5, help="alternating measurements (default 5)")
-    chosen = arguments.parse_args()
-    size = int(chosen.gigabytes * 1e9)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=2.0, help="unpacked size of the dump (default 2)")
+    parser.add_argument("--rounds", type=int, default=5, help="alternating measurements (default 5)")
+    given = parser.parse_args(arguments)
+    size = int(given.gigabytes * 1e9)
+    print(machine())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "freebase-rdf-benchmark.gz"
         write_dump(path, size)
         print(f"{size / 1e9:g} GB unpacked, {path.stat().st_size / 1e6:,.0f} MB packed")
-        ratios = []
-        for number in range(1, chosen.rounds + 1):
-            reference = time_gzip(path)
+        times = Comparison([], [])
+        for number in range(1, given.rounds + 1):
+            times.reference.append(stopwatch(lambda: gzip(path)))
             # A fresh process has its own peak of memory.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
                 reading = process.submit(scan, path).result()
-            ratios.append(reading.seconds / reference)
+            times.measured.append(reading.seconds)
             print(
-                f"round {number}: gzip | wc {reference:.2f} s, scan {reading.seconds:.2f} s, ratio {ratios[-1]:.2f}; "
-                f"{reading.lines / reading.seconds / 1e6:.1f} million lines/s, peak memory {reading.peak_memory / 1e6:.0f} MB",
+                f"round {number}: gzip | wc {times.reference[-1]:.2f} s, scan {reading.seconds:.2f} s, ratio {times.ratios[-1]:.2f}; "
+                f"{reading.lines / reading.seconds / 1e6:.1f} million lines/s, peak memory {reading.peak_memory} MB",
                 flush=True,
             )
-        print(f"ratio: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+        print(f"ratio: {times}")
 
 
 def _mid(chance: random.Random) -> str:
@@ -147,12 +149,6 @@ def _entity(chance: random.Random, linked: list[str]) -> Iterator[str]:
         yield f"{subject}\t<{NAMESPACE}people.person.date_of_birth>\t{date}"
     if chance.random() < 0.15:
         yield f'{subject}\t<{NAMESPACE}common.topic.description>\t"{" ".join(chance.choices(WORDS, k=90))}\\n"@en'
-
-
-def _peak_memory() -> int:
-    """The high-water mark of this process's resident memory, in bytes; unlike `getrusage`, without that of its parent."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
 if __name__ == "__main__":

@@ -5,18 +5,20 @@ timed on a sample of users and scaled to all of them.
 """
 
 import argparse
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from benchmarks.devices import machine, stopwatch
+from benchmarks.timing import alternate
+from mkg4rec.device import choose_device
 from mkg4rec.evaluation.ranking import Scorer, rank
 from mkg4rec.interactions import Interactions
+from mkg4rec.params import Device
 
 SAMPLE = 200
-REPEATS = 5
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Vectors:
         return self.users[users] @ self.items.T
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=6039)
     parser.add_argument("--items", type=int, default=3476)
@@ -38,24 +40,32 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=144)
     parser.add_argument("--k", type=int, default=50)
     parser.add_argument("--block-size", type=int, default=1024)
-    parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=5, help="alternating measurements (default 5)")
+    parser.add_argument("--device", type=Device, default=Device.CPU, help="auto, cpu or cuda (default cpu)")
+    given = parser.parse_args(arguments)
+    device = choose_device(given.device)
 
     torch.manual_seed(0)
-    scorer = Vectors(*(torch.randn(count, given.dimension, device=given.device) for count in (given.users, given.items)))
-    taking, taken = (torch.randint(count, (given.seen,), device=given.device) for count in (given.users, given.items))
+    scorer = Vectors(*(torch.randn(count, given.dimension, device=device) for count in (given.users, given.items)))
+    taking, taken = (torch.randint(count, (given.seen,), device=device) for count in (given.users, given.items))
     seen = Interactions.from_pairs(taking, taken, given.users, given.items)
-    users = torch.arange(given.users, device=given.device)
+    users = torch.arange(given.users, device=device)
 
-    seconds, lists = fastest(lambda: rank(scorer, users, seen, given.k, given.block_size).items)
-    sample_seconds, expected = fastest(lambda: ranked_one_by_one(scorer, users[:SAMPLE], seen, given.k))
-    reference = sample_seconds * given.users / len(expected)
+    def in_blocks() -> Tensor:
+        return rank(scorer, users, seen, given.k, given.block_size).items
+
+    def one_by_one() -> Tensor:
+        return ranked_one_by_one(scorer, users[:SAMPLE], seen, given.k)
+
+    expected = one_by_one()
     # A product of other shape may round another way and swap two neighbours.
-    same = (lists[: len(expected)] == expected).double().mean().item()
+    same = (in_blocks()[: len(expected)] == expected).double().mean().item()
+    scale = given.users / len(expected)
+    times = alternate(lambda: stopwatch(in_blocks, device), lambda: scale * stopwatch(one_by_one, device), given.rounds)
 
-    print(f"{given.users:,} users × {given.items:,} items, d = {given.dimension}, k = {given.k}")
-    print(f"{given.device}, {torch.get_num_threads()} threads, blocks of {given.block_size} users")
-    print(f"in blocks {seconds:.3f} s, one by one {reference:.3f} s, ratio {reference / seconds:.1f}, {same:.2%} of the places the same")
+    print(machine(device))
+    print(f"{given.users:,} users × {given.items:,} items, d = {given.dimension}, k = {given.k}, blocks of {given.block_size} users")
+    print(f"in blocks {times.seconds:.3f} s, one by one {times.reference_seconds:.3f} s, ratio {times}, {same:.2%} of the places the same")
 
 
 def ranked_one_by_one(scorer: Scorer, users: Tensor, seen: Interactions, k: int) -> Tensor:
@@ -66,18 +76,6 @@ def ranked_one_by_one(scorer: Scorer, users: Tensor, seen: Interactions, k: int)
         scores[seen.rows(user)[1]] = -torch.inf
         lists.append(scores.argsort(descending=True, stable=True)[:k])
     return torch.stack(lists)
-
-
-def fastest(compute: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    """Seconds of the fastest of some runs after one to warm up, and the result."""
-    times = []
-    for _ in range(1 + REPEATS):
-        start = time.perf_counter()
-        result = compute()
-        if result.is_cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return min(times[1:]), result
 
 
 if __name__ == "__main__":
