@@ -26,7 +26,7 @@ from tests.pipeline.clone import Clone, clean_environment
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("planted")]
 
 STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed")
-EPOCHS = 12
+EPOCHS = 20
 """Where both variants are past their steepest learning."""
 
 
