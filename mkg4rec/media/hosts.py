@@ -78,6 +78,8 @@ def in_parallel(
             try:
                 future.set_result(work(address))
             except BaseException as error:
+                # Here and not by the reader, who may come to it after everything else was begun.
+                queues.close()
                 future.set_exception(error)
             queues.finish(address)
             done.put((address, future))
