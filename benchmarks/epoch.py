@@ -24,7 +24,7 @@ from benchmarks.timing import Comparison, alternate, print_table
 from mkg4rec import params
 from mkg4rec.device import autocast, choose_device, choose_precision
 from mkg4rec.models import multi_kg4rec, registry
-from mkg4rec.models.base import Neural, Objective
+from mkg4rec.models.base import DotProduct, Objective
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Device, Precision
 from mkg4rec.training.loop import Arithmetic
@@ -37,7 +37,7 @@ MODEL = "multi_kg4rec"
 class Training:
     """A model in training, whose steps can be timed one by one."""
 
-    def __init__(self, model: Neural, arithmetic: Arithmetic) -> None:
+    def __init__(self, model: DotProduct, arithmetic: Arithmetic) -> None:
         self.model = model
         self.device = next(model.parameters()).device
         self.precision = arithmetic.precision
@@ -145,15 +145,15 @@ def read_or_invent(layout: Layout, device: torch.device, small: bool) -> Trainin
     return synthetic.training_data(synthetic.SMALL if small else synthetic.MOVIELENS_1M, device)
 
 
-def seeded(values: dict[str, object], data: TrainingData) -> Neural:
+def seeded(values: dict[str, object], data: TrainingData) -> DotProduct:
     """A new model, with the same weights at each call."""
     torch.manual_seed(0)
     model = registry.create(MODEL, values, data)
-    assert isinstance(model, Neural)
+    assert isinstance(model, DotProduct)
     return model
 
 
-def check_same(ours: Neural, naive: Neural) -> None:
+def check_same(ours: DotProduct, naive: DotProduct) -> None:
     """Both models compute the same final vectors.
 
     Raises:

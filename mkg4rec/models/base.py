@@ -3,25 +3,36 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.nn.functional as F
 from pydantic import Field
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Group
+from mkg4rec.params import Count, Group, Lax
 from mkg4rec.tables import ITEM_VECTORS, USER_VECTORS, Table
+from mkg4rec.training.losses import Loss, Similarity, ranking_loss
+from mkg4rec.training.samplers import ComplementSampler, shuffled_batches
 
 WEIGHTS = "weights.safetensors"
 
 Batch = TypeVar("Batch")
+
+
+class Input(StrEnum):
+    """What a model may learn from beside the interactions, which all do."""
+
+    GRAPH = "graph"
+    FEATURES = "features"
 
 
 class Model(ABC):
@@ -29,9 +40,11 @@ class Model(ABC):
 
     Attributes:
         Hyperparameters: the group of `models.<name>` in params.yaml, unknown keys refused.
+        reads: what it is trained on beside the interactions; a change of anything else does not train it again.
     """
 
     Hyperparameters: ClassVar[type[Group]]
+    reads: ClassVar[frozenset[Input]] = frozenset()
 
     @abstractmethod
     def scorer(self) -> Scorer:
@@ -94,10 +107,10 @@ class Objective(Generic[Batch]):
 
 
 class Neural(nn.Module, Model):
-    """A model trained by gradient descent whose scores are inner products: ŷ = e*_u · e*_i.
+    """A model trained by gradient descent: it gives its parameters, its objectives and its scores.
 
-    A subclass gives its parameters, its objectives and its final vectors; `mkg4rec.training.loop.fit`
-    trains it.
+    `mkg4rec.training.loop.fit` trains it. Whatever its scores need must be in its state, or follow from the
+    hyper-parameters and the data: loading makes the model anew and gives it its state back.
     """
 
     hyperparameters: NeuralHyperparameters
@@ -110,9 +123,8 @@ class Neural(nn.Module, Model):
     def objectives(self) -> list[Objective[Any]]:
         """The losses of an epoch, in order."""
 
-    @abstractmethod
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
-        """(users, D) and (items, D)."""
+    def pretrain(self, data: TrainingData) -> None:
+        """Set initial weights that are themselves learned; called once, before the first epoch of a new training."""
 
     def refresh(self) -> None:
         """Recompute what is constant during an epoch, from the weights alone; called before the first epoch and after each."""
@@ -120,16 +132,97 @@ class Neural(nn.Module, Model):
     def compile_layers(self) -> None:
         """Compile the dense layers in place with torch.compile, where a model has such."""
 
+    def save(self, folder: Path, data: TrainingData) -> None:
+        save_file({name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
+
+    @classmethod
+    def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> Scorer:
+        model = cls(hyperparameters, data)
+        try:
+            model.load_state_dict(load_file(folder / WEIGHTS))
+        except RuntimeError as error:
+            raise PipelineError(f"{folder / WEIGHTS}: made for other data or another shape; run `dvc repro`. ({error})") from error
+        model.refresh()
+        return model.scorer()
+
+
+class RankingHyperparameters(NeuralHyperparameters):
+    """What a model adds whose score is a similarity of two vectors.
+
+    Attributes:
+        loss: what it is trained for.
+        similarity: ŷ is the inner product of a user's and an item's vector, or of both at length 1.
+        temperature: τ; scores are divided by it in a softmax loss.
+        num_negatives: items drawn beside each positive for the sampled softmax; BPR draws one.
+    """
+
+    loss: Annotated[Loss, Lax]
+    similarity: Annotated[Similarity, Lax]
+    temperature: Annotated[float, Field(gt=0)]
+    num_negatives: Count
+
+
+class DotProduct(Neural):
+    """A neural model whose scores are inner products of final vectors: ŷ = e*_u · e*_i.
+
+    A subclass gives its final vectors, and its objectives where there are more than the recommendation.
+    """
+
+    hyperparameters: RankingHyperparameters
+
+    def __init__(self, hyperparameters: RankingHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters = hyperparameters
+        self.train_interactions = data.train
+        self.negative_items = ComplementSampler(data.train.users, data.train.items, data.num_users, data.num_items)
+
+    @abstractmethod
+    def final_vectors(self) -> tuple[Tensor, Tensor]:
+        """(users, D) and (items, D)."""
+
+    def objectives(self) -> list[Objective[Any]]:
+        return [self.recommendation()]
+
+    def recommendation(self) -> Objective[Tensor]:
+        """The ranking loss over the train interactions, each once an epoch."""
+        positives, size = len(self.train_interactions), self.hyperparameters.batch_size
+        device = self.train_interactions.items.device
+        return Objective("loss", -(-positives // size), lambda: shuffled_batches(positives, size, device), self.recommendation_loss)
+
+    def recommendation_loss(self, positives: Tensor) -> Tensor:
+        """The ranking loss of (B,) numbers of train interactions, and the penalty on what they involve."""
+        users, items = self.train_interactions.users[positives], self.train_interactions.items[positives]
+        negatives = self.draw_negatives(users)
+        user_vectors, item_vectors = self.comparable(*self.final_vectors())
+        asking = F.embedding(users, user_vectors)
+        loss = ranking_loss(self.hyperparameters.loss, self.hyperparameters.temperature, asking, item_vectors, items, negatives)
+        return loss + self.penalty(users, items, negatives)
+
+    def draw_negatives(self, users: Tensor) -> Tensor:
+        """(B, N) items that each of (B,) users did not take; none for the full softmax, which needs none."""
+        count = {Loss.BPR: 1, Loss.SAMPLED_SOFTMAX: self.hyperparameters.num_negatives, Loss.SOFTMAX: 0}[self.hyperparameters.loss]
+        return self.negative_items.draw(users.repeat_interleave(count)).view(len(users), count)
+
+    def penalty(self, users: Tensor, items: Tensor, negatives: Tensor) -> Tensor | float:
+        """What is added to the loss of (B,) users with (B,) items and (B, N) negatives; nothing by default."""
+        return 0.0
+
+    def comparable(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors whose inner products are the scores: as they are, or at length 1 for the cosine."""
+        if self.hyperparameters.similarity is Similarity.COSINE:
+            return F.normalize(users.float(), dim=-1), F.normalize(items.float(), dim=-1)
+        return users.float(), items.float()
+
     def scorer(self) -> "VectorScorer":
         training = self.training
         self.eval()
         with torch.no_grad():
-            users, items = self.final_vectors()
+            users, items = self.comparable(*self.final_vectors())
         self.train(training)
-        return VectorScorer(users.float(), items.float())
+        return VectorScorer(users, items)
 
     def save(self, folder: Path, data: TrainingData) -> None:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
+        super().save(folder, data)
         vectors = self.scorer()
         _write_vectors(USER_VECTORS, "user_id", data.user_ids, vectors.users, folder / "user_vectors.parquet")
         _write_vectors(ITEM_VECTORS, "item_id", data.item_ids, vectors.items, folder / "item_vectors.parquet")

@@ -3,7 +3,6 @@
 Equation numbers are those of the paper's section 3. Where it is silent, the choice is marked "ours" with its reason.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -20,14 +19,13 @@ from mkg4rec.layers.bi_interaction import BiInteraction
 from mkg4rec.layers.cross_modal import CrossModalBlock, Fusion, attention_mask, reads
 from mkg4rec.layers.modality import ModalFeatures
 from mkg4rec.layers.transr import TransR
-from mkg4rec.models.base import Neural, NeuralHyperparameters, Objective
+from mkg4rec.models.base import DotProduct, Input, Objective, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Lax, Name
-from mkg4rec.training.losses import bpr
 from mkg4rec.training.samplers import ComplementSampler, shuffled_batches
 
 
-class MultiKG4RecHyperparameters(NeuralHyperparameters):
+class MultiKG4RecHyperparameters(RankingHyperparameters):
     """Attributes:
     modalities: feature files that take part; none of them is KGAT, one is an ablation of the paper.
     fusion: which side reads which in the cross-modal blocks.
@@ -64,18 +62,18 @@ class MultiKG4RecHyperparameters(NeuralHyperparameters):
         return self
 
 
-class MultiKG4Rec(Neural):
+class MultiKG4Rec(DotProduct):
     """Single-modal knowledge graphs, fused by cross-modal attention around each item, propagated with knowledge-aware attention.
 
     Nodes are numbered as in `CollaborativeGraph`; M is the number of modalities (1 where there is none).
     """
 
     Hyperparameters = MultiKG4RecHyperparameters
+    reads = frozenset({Input.GRAPH, Input.FEATURES})
 
     def __init__(self, hyperparameters: MultiKG4RecHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
         self.hyperparameters: MultiKG4RecHyperparameters = hyperparameters
-        self.train_interactions = data.train
         self.graph = data.graph
         device = data.train.items.device
         settings = hyperparameters
@@ -101,7 +99,6 @@ class MultiKG4Rec(Neural):
             self.sequences = neighbour_sequences(self.graph, settings.sequence_length)
             allowed = reads(settings.modalities, settings.fusion).to(device)
             self.mask = attention_mask(allowed, self.sequences.present)
-        self.negative_items = ComplementSampler(data.train.users, data.train.items, data.num_users, data.num_items)
         self.triplet_groups, self.negative_tails = _corrupted_tails(
             self.graph.heads, self.graph.relations, self.graph.tails, self.graph.num_nodes
         )
@@ -124,28 +121,13 @@ class MultiKG4Rec(Neural):
             layer.compile()
 
     def objectives(self) -> list[Objective[Tensor]]:
-        """BPR over the train interactions, then TransR over all edges of G."""
-        settings, device = self.hyperparameters, self.embeddings.device
-        positives, edges = len(self.train_interactions), len(self.graph.heads)
-
-        def interaction_batches() -> Iterator[Tensor]:
-            return shuffled_batches(positives, settings.batch_size, device)
-
-        def triplet_batches() -> Iterator[Tensor]:
-            return shuffled_batches(edges, settings.kg_batch_size, device)
-
+        """The recommendation (equation 14), then TransR over all edges of G."""
+        edges, size = len(self.graph.heads), self.hyperparameters.kg_batch_size
+        device = self.embeddings.device
         return [
-            Objective("loss", -(-positives // settings.batch_size), interaction_batches, self.recommendation_loss),
-            Objective("kg_loss", -(-edges // settings.kg_batch_size), triplet_batches, self.kg_loss),
+            self.recommendation(),
+            Objective("kg_loss", -(-edges // size), lambda: shuffled_batches(edges, size, device), self.kg_loss),
         ]
-
-    def recommendation_loss(self, positives: Tensor) -> Tensor:
-        """BPR (equation 14) of (B,) numbers of train interactions, each with one item that the user did not take."""
-        users, items = self.train_interactions.users[positives], self.train_interactions.items[positives]
-        user_vectors, item_vectors = self.final_vectors()
-        taken, not_taken = item_vectors[items], item_vectors[self.negative_items.draw(users)]
-        asking = user_vectors[users]
-        return bpr((asking * taken).sum(-1), (asking * not_taken).sum(-1))
 
     def kg_loss(self, edges: Tensor) -> Tensor:
         """TransR's loss (equation 2) of (B,) edges of G, each with one corrupted tail."""

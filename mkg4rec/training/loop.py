@@ -43,9 +43,11 @@ def fit(model: Neural, data: TrainingData, arithmetic: Arithmetic, checkpoint: C
         Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True) for _ in objectives
     ]
     restored = checkpoint.restore(model, optimizers)
-    best, progress = restored or (_weights(model), Progress())
     if restored:
-        print(f"training goes on after epoch {progress.epoch}")
+        print(f"training goes on after epoch {restored[1].epoch}")
+    else:
+        model.pretrain(data)
+    best, progress = restored or (_weights(model), Progress())
     if arithmetic.compile:
         model.compile_layers()
     model.refresh()
