@@ -16,6 +16,9 @@ from mkg4rec.errors import PipelineError
 
 PARAMS_FILE = Path("params.yaml")
 
+VARIANT_OF = "variant_of"
+"""The key that makes an entry under `models:` another one's ablation: its values stand over those of that one."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -243,15 +246,29 @@ class Params(Group):
             raise PipelineError(f"{PARAMS_FILE}: there is no data set {name!r} under datasets:; it has {', '.join(sorted(self.datasets))}.")
         return self.datasets[name]
 
-    def hyperparameters(self, dataset: str, model: str) -> dict[str, Any]:
-        """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them.
+    def base_model(self, model: str) -> str:
+        """The model that `model` is a variant of, or itself.
 
         Raises:
             PipelineError: params.yaml does not have the model.
         """
+        return str(self._values(model).get(VARIANT_OF, model))
+
+    def hyperparameters(self, dataset: str, model: str) -> dict[str, Any]:
+        """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them; a variant's over its base model's.
+
+        Raises:
+            PipelineError: as `base_model`.
+        """
+        tuned = self.tuned.get(dataset, {})
+        base = self.base_model(model)
+        own = {key: value for key, value in self._values(model).items() if key != VARIANT_OF} | tuned.get(model, {})
+        return own if base == model else self._values(base) | tuned.get(base, {}) | own
+
+    def _values(self, model: str) -> dict[str, Any]:
         if model not in self.models:
             raise PipelineError(f"{PARAMS_FILE}: there is no model {model!r} under models:; it has {', '.join(sorted(self.models))}.")
-        return self.models[model] | self.tuned.get(dataset, {}).get(model, {})
+        return self.models[model]
 
 
 def load(path: Path = PARAMS_FILE) -> Params:
@@ -272,6 +289,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
     except ValidationError as error:
         raise PipelineError(explain(error, path, text)) from error
     _check_run(params, path, text)
+    _check_variants(params, path, text)
     return params
 
 
@@ -324,9 +342,17 @@ def _check_run(params: Params, path: Path, text: str) -> None:
         if len(set(chosen)) < len(chosen):
             raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
     for dataset in params.run.datasets:
-        for model in params.run.models:
-            if model not in params.tuned.get(dataset, {}):
-                raise PipelineError(
-                    f"{path}:{line_of(text, ('tuned', dataset))}: tuned.{dataset} has no entry for {model}; "
-                    f"add `{model}: {{}}` where nothing differs from models.{model}."
-                )
+        if dataset not in params.tuned:
+            raise PipelineError(
+                f"{path}:{line_of(text, ('tuned',))}: tuned: no entry for {dataset}; "
+                f"add `{dataset}: {{}}` where no model has values of its own for it."
+            )
+
+
+def _check_variants(params: Params, path: Path, text: str) -> None:
+    for name, values in params.models.items():
+        base = values.get(VARIANT_OF)
+        if base is not None and VARIANT_OF in params.models.get(base, values):
+            where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"
+            own = ", ".join(sorted(other for other, group in params.models.items() if VARIANT_OF not in group))
+            raise PipelineError(f"{where}: {base!r} is no model with values of its own, which are {own}.")

@@ -25,7 +25,7 @@ def main(dataset: str, model: str) -> None:
     layout = Layout(dataset)
     device = choose_device(settings.evaluate.device)
     data = training_data(layout, device)
-    scorer = registry.load(model, settings.hyperparameters(dataset, model), layout.model(model), data)
+    scorer = registry.load(settings.base_model(model), settings.hyperparameters(dataset, model), layout.model(model), data)
     test = indexed(INTERACTIONS.read(layout.split("test")), data.user_ids, data.item_ids).to(device)
     evaluation = evaluate(scorer, data.train, data.valid, test, settings.evaluate.rare_interactions, settings.evaluate.block_size)
     metrics = rounded_metrics(evaluation)

@@ -86,6 +86,10 @@ class Layout:
     def triplets(self) -> Path:
         return self.data / "kg" / "triplets.parquet"
 
+    def gathered(self, model: str) -> Path:
+        """What the model is trained on beside the interactions, as JSON."""
+        return self.data / "gathered" / f"{model}.json"
+
     def split(self, part: str) -> Path:
         """The interactions of one part: train, valid or test."""
         return self.data / "split" / f"{part}.parquet"

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision, seed_everything
@@ -29,12 +28,12 @@ def main(dataset: str, model_name: str) -> None:
     device = choose_device(settings.train.device)
     seed_everything(settings.train.seed)
     data = training_data(layout, device)
-    model = registry.create(model_name, values, data)
+    model = registry.create(settings.base_model(model_name), values, data)
     if isinstance(model, ClosedForm):
         progress = _fit_at_once(model, data)
     else:
         arithmetic = Arithmetic(choose_precision(settings.train.precision, device), settings.train.compile)
-        checkpoint = Checkpoint(checkpoint_path(layout, model_name, settings.train.model_dump(mode="json"), values))
+        checkpoint = Checkpoint(checkpoint_path(layout, model_name))
         progress = fit(model, data, arithmetic, checkpoint)
     with replacing(layout.model(model_name)) as folder:
         folder.mkdir()
@@ -54,19 +53,17 @@ def _fit_at_once(model: ClosedForm, data: TrainingData) -> Progress:
     return Progress(1, 1, 0.0, [{"epoch": 1, "loss": loss}], [{"epoch": 1, **validation}])
 
 
-def checkpoint_path(layout: Layout, model: str, train: dict[str, Any], values: dict[str, Any]) -> Path:
+def checkpoint_path(layout: Layout, model: str) -> Path:
     """Where the training of exactly these settings, inputs and code keeps its checkpoint.
 
     Outside of DVC's sight: DVC removes a stage's outputs before it runs the stage. When to stop is no part of
     the name, so that an interrupted training can go on with another number of epochs.
     """
-    path_of_training = {"train": train, "model": {key: value for key, value in values.items() if key not in STOPPING}}
-    digest = hashlib.sha256(json.dumps(path_of_training, sort_keys=True).encode())
-    inputs = [layout.split("train"), layout.split("valid"), layout.triplets, layout.features("visual"), layout.features("text")]
-    code = sorted(path for package in ("graph", "layers", "models", "training") for path in Path("mkg4rec", package).glob("*.py"))
-    for path in [*inputs, *code]:
-        if path.exists():
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    gathered = json.loads(layout.gathered(model).read_text(encoding="utf-8"))
+    gathered["hyperparameters"] = {key: value for key, value in gathered["hyperparameters"].items() if key not in STOPPING}
+    digest = hashlib.sha256(json.dumps(gathered, sort_keys=True).encode())
+    for path in (layout.split("train"), layout.split("valid"), *sorted(Path("mkg4rec/training").glob("*.py"))):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return Path(".mkg4rec") / "checkpoints" / layout.dataset / model / digest.hexdigest()[:16] / "checkpoint.safetensors"
 
 

@@ -41,10 +41,12 @@ class Model(ABC):
     Attributes:
         Hyperparameters: the group of `models.<name>` in params.yaml, unknown keys refused.
         reads: what it is trained on beside the interactions; a change of anything else does not train it again.
+        draws: whether its training draws random numbers, so that a seed makes a difference.
     """
 
     Hyperparameters: ClassVar[type[Group]]
     reads: ClassVar[frozenset[Input]] = frozenset()
+    draws: ClassVar[bool] = False
 
     @abstractmethod
     def scorer(self) -> Scorer:
@@ -113,6 +115,7 @@ class Neural(nn.Module, Model):
     hyper-parameters and the data: loading makes the model anew and gives it its state back.
     """
 
+    draws = True
     hyperparameters: NeuralHyperparameters
 
     @abstractmethod

@@ -65,12 +65,12 @@ def check(params: Params) -> None:
     Raises:
         PipelineError: as `hyperparameters`; or `tuned:` names an unknown data set or model.
     """
-    for name, values in params.models.items():
-        hyperparameters(name, values)
+    for name in params.models:
+        hyperparameters(params.base_model(name), params.hyperparameters("", name), f"models.{name}")
     for dataset, models in params.tuned.items():
         params.dataset(dataset)
         for name in models:
-            hyperparameters(name, params.hyperparameters(dataset, name), f"tuned.{dataset}.{name}")
+            hyperparameters(params.base_model(name), params.hyperparameters(dataset, name), f"tuned.{dataset}.{name}")
 
 
 def create(name: str, values: dict[str, Any], data: TrainingData) -> ClosedForm | Neural:

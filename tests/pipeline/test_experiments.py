@@ -25,7 +25,7 @@ def _json(clone: Clone, *command: str) -> Any:
 
 
 def test_an_experiment_trains_and_evaluates_one_model(experiment: tuple[Clone, Finished]) -> None:
-    assert experiment[1].stages == ["validate", "train@demo-multi_kg4rec", "evaluate@demo-multi_kg4rec", "report@demo"]
+    assert experiment[1].stages == ["validate", "gather@demo", "train@demo-multi_kg4rec", "evaluate@demo-multi_kg4rec", "report@demo"]
 
 
 def test_params_diff_shows_what_was_changed(experiment: tuple[Clone, Finished]) -> None:

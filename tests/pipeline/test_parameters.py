@@ -18,7 +18,7 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "embed.device": ("cpu", {"encoder@demo", "embed@demo"}),
     "kg.drop_predicates": ('["type."]', {"build_kg@demo"}),
     "split.seed": (1, {"split@demo"}),
-    "train.seed": (1, TRAINING),
+    "train.seed": (1, {"gather@demo"}),
     "evaluate.block_size": (2048, EVALUATION),
     "evaluate.rare_interactions": (9, {*EVALUATION, "report@demo"}),
     "report.examples": (5, {"report@demo"}),
@@ -28,12 +28,12 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "datasets.demo.encoder.epochs": (3, {"encoder@demo"}),
     "datasets.demo.kg.hops": (2, {"build_kg@demo"}),
     "datasets.ml-1m.link.min_rating": (4, set()),
-    "models.multi_kg4rec.num_layers": (2, {"train@demo-multi_kg4rec"}),
-    "models.ease.regularization": (50, {"train@demo-ease"}),
-    "tuned.demo.ease": ("{regularization: 50}", {"train@demo-ease"}),
+    "models.multi_kg4rec.num_layers": (2, {"gather@demo"}),
+    "models.ease.regularization": (50, {"gather@demo"}),
+    "tuned.demo": ("{ease: {regularization: 50}}", {"gather@demo"}),
     "tuned.ml-1m.ease": ("{regularization: 50}", set()),
 }
-"""Parameter: another value, and the stages that read it (`validate` reads them all)."""
+"""Parameter: another value, and the stages that read it (`validate` reads them all; `gather` hands each model its own)."""
 
 
 def test_every_parameter_belongs_to_the_stages_that_read_it(clone: Clone) -> None:
@@ -59,10 +59,37 @@ def _holds(groups: set[str], key: str) -> bool:
     return any(f"{key}.".startswith(f"{group}.") for group in groups)
 
 
-def test_a_model_s_parameter_rebuilds_that_model(clone: Clone) -> None:
-    clone.set("models.ease.regularization", 50)
+@pytest.mark.parametrize(
+    ("key", "value", "before", "model"),
+    [
+        ("models.ease.regularization", 50, [], "ease"),
+        ("train.seed", 1, [], "multi_kg4rec"),
+        ("datasets.demo.kg.min_relation_triplets", 30, ["build_kg@demo"], "multi_kg4rec"),
+    ],
+)
+def test_a_parameter_rebuilds_the_model_that_it_concerns(clone: Clone, key: str, value: object, before: list[str], model: str) -> None:
+    clone.set(key, value)
     repro = clone.succeed("dvc", "repro")
-    assert repro.stages == ["validate", "train@demo-ease", "evaluate@demo-ease", "report@demo"]
+    ran = [stage for stage in repro.stages if stage != "embed@demo"]
+    assert ran == ["validate", *before, "gather@demo", f"train@demo-{model}", f"evaluate@demo-{model}", "report@demo"]
+
+
+def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
+    path = clone.path / "params.yaml"
+    variant = "models:\n  ease_strong: {variant_of: ease, regularization: 500}\n"
+    path.write_text(path.read_text(encoding="utf-8").replace("models:\n", variant), encoding="utf-8")
+    clone.set("run.models", "[multi_kg4rec, ease, ease_strong]")
+    repro = clone.succeed("dvc", "repro")
+    assert repro.stages == ["validate", "gather@demo", "train@demo-ease_strong", "evaluate@demo-ease_strong", "report@demo"]
+    assert clone.read("metrics/demo/ease.json") != clone.read("metrics/demo/ease_strong.json")
+
+
+def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
+    path = clone.path / "mkg4rec" / "models" / "ease.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")
+    repro = clone.succeed("dvc", "repro")
+    # The model's weights come out the same, so that nothing but their evaluation follows.
+    assert repro.stages == ["validate", "gather@demo", "train@demo-ease", "evaluate@demo-ease"]
 
 
 def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:

@@ -55,6 +55,13 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
         ("    num_heads: 8", "    num_heads: 7", "models.multi_kg4rec: dimension 64 is not a multiple of num_heads 7"),
         ("    fusion: both", "    fusion: all", "models.multi_kg4rec.fusion: Input should be 'both', "),
         (
+            "  ease:",
+            "  ease_too: {variant_of: eas}\n  ease:",
+            "models.ease_too.variant_of: 'eas' is no model with values of its own, which ",
+        ),
+        ("  ease:", "  ease_too: {variant_of: ease, k: 2}\n  ease:", "models.ease_too.k: unknown key; correct its spelling or remove it"),
+        ("  demo: {}", "  ml-2m: {}", "tuned: no entry for demo; add `demo: {}` where no model has values of its own for it."),
+        (
             "    ease: {regularization: 600}",
             "    ease: {regularization: -1}",
             "tuned.ml-1m.ease.regularization: Input should be greater than ",

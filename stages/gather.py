@@ -1,0 +1,60 @@
+"""Write down for each model all that it is trained on beside the interactions, so that `train` follows these inputs and no others.
+
+The stages of one matrix have the same dependencies, but a model of interactions alone needs no training when the graph
+has changed, nor one model when the code of another has. Here each model gets a small file with its hyper-parameters, the
+settings of training that concern it, and the digests of its code and of the graph and features that it reads;
+`train` depends on its own model's file.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from mkg4rec import params
+from mkg4rec.files import replacing
+from mkg4rec.imports import imported_files
+from mkg4rec.models import registry
+from mkg4rec.models.base import Input, Model, Neural
+from mkg4rec.params import Train
+from mkg4rec.tables import Modality
+from stages import run
+from stages.layout import Layout
+
+
+def main(dataset: str) -> None:
+    settings = params.load()
+    layout = Layout(dataset)
+    inputs = {
+        Input.GRAPH: [layout.entities, layout.relations, layout.triplets],
+        Input.FEATURES: [layout.features(modality) for modality in Modality],
+    }
+    training = settings.train.model_dump(mode="json")
+    with replacing(layout.data / "gathered") as folder:
+        folder.mkdir()
+        for name in settings.run.models:
+            base = settings.base_model(name)
+            model = registry.model_class(base)
+            files = [path for kind in sorted(model.reads) for path in inputs[kind]]
+            gathered = {
+                "hyperparameters": settings.hyperparameters(dataset, name),
+                "train": {key: value for key, value in training.items() if key in concerning(model)},
+                "inputs": _digests(files),
+                "code": _digests(sorted(imported_files([Path("mkg4rec", "models", f"{base}.py")]))),
+            }
+            (folder / layout.gathered(name).name).write_text(json.dumps(gathered, indent=2) + "\n", encoding="utf-8")
+    print(f"{dataset}: inputs of {', '.join(settings.run.models)}")
+
+
+def concerning(model: type[Model]) -> set[str]:
+    """The settings under `train:` that make a difference to the model."""
+    if issubclass(model, Neural):
+        return set(Train.model_fields)
+    return {"device", "seed"} if model.draws else {"device"}
+
+
+def _digests(files: list[Path]) -> dict[str, str]:
+    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+if __name__ == "__main__":
+    run(main)
