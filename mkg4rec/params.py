@@ -58,10 +58,15 @@ Lax = Field(strict=False)
 
 
 class Run(Group):
-    """What `dvc repro` builds: every model on every data set."""
+    """What `dvc repro` builds: every model on every data set.
+
+    Attributes:
+        repeats: seeds; for each, every model is trained and tested once more, split and training drawn from that seed.
+    """
 
     datasets: Annotated[list[Name], Field(min_length=1)]
     models: Annotated[list[Name], Field(min_length=1)]
+    repeats: list[Seed]
 
 
 class Http(Group):
@@ -128,10 +133,25 @@ class Evaluate(Group):
     rare_interactions: Annotated[int, Field(ge=0)]
 
 
+class AblationTable(Group):
+    """A table of a model and its variants.
+
+    Attributes:
+        against: the model that every row is compared with.
+        variants: rows that only this table shows.
+        beside: further rows, which the main table shows, too.
+    """
+
+    against: Name
+    variants: Annotated[list[Name], Field(min_length=1)]
+    beside: list[Name]
+
+
 class Report(Group):
     """What the page shows."""
 
     examples: Annotated[int, Field(ge=0)]
+    tables: dict[Name, AblationTable]
 
 
 class Synthetic(Group):
@@ -290,6 +310,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
         raise PipelineError(explain(error, path, text)) from error
     _check_run(params, path, text)
     _check_variants(params, path, text)
+    _check_tables(params, path, text)
     return params
 
 
@@ -341,6 +362,12 @@ def _check_run(params: Params, path: Path, text: str) -> None:
                 raise PipelineError(f"{where}: {name!r} is not described under {group}:, which has {', '.join(sorted(known))}.")
         if len(set(chosen)) < len(chosen):
             raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
+    repeats = params.run.repeats
+    if len(set(repeats)) < len(repeats) or params.split.seed in repeats:
+        raise PipelineError(
+            f"{path}:{line_of(text, ('run', 'repeats'))}: run.repeats: {repeats} repeats a seed; "
+            f"every seed stands once, and {params.split.seed} (split.seed) is the run that is repeated."
+        )
     for dataset in params.run.datasets:
         if dataset not in params.tuned:
             raise PipelineError(
@@ -356,3 +383,11 @@ def _check_variants(params: Params, path: Path, text: str) -> None:
             where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"
             own = ", ".join(sorted(other for other, group in params.models.items() if VARIANT_OF not in group))
             raise PipelineError(f"{where}: {base!r} is no model with values of its own, which are {own}.")
+
+
+def _check_tables(params: Params, path: Path, text: str) -> None:
+    for title, table in params.report.tables.items():
+        for name in (table.against, *table.variants, *table.beside):
+            if name not in params.models:
+                where = f"{path}:{line_of(text, ('report', 'tables', title))}: report.tables.{title}"
+                raise PipelineError(f"{where}: {name!r} is not described under models:, which has {', '.join(sorted(params.models))}.")

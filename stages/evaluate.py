@@ -1,7 +1,5 @@
 """Rank for every user, hold the lists against the test part: averages, per-user values, the lists themselves."""
 
-import json
-
 import pyarrow as pa
 import torch
 
@@ -9,13 +7,13 @@ from mkg4rec import params
 from mkg4rec.device import choose_device
 from mkg4rec.evaluation.metrics import Evaluation, evaluate
 from mkg4rec.evaluation.ranking import NO_ITEM
-from mkg4rec.files import replacing
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
-from mkg4rec.tables import INTERACTIONS, PER_USER, TOP_LISTS
+from mkg4rec.tables import INTERACTIONS, TOP_LISTS
 from stages import run
 from stages.inputs import indexed, training_data
 from stages.layout import Layout
+from stages.results import write_results
 
 SHOWN = ("recall@20", "mrr@20", "ndcg@20")
 
@@ -28,29 +26,9 @@ def main(dataset: str, model: str) -> None:
     scorer = registry.load(settings.base_model(model), settings.hyperparameters(dataset, model), layout.model(model), data)
     test = indexed(INTERACTIONS.read(layout.split("test")), data.user_ids, data.item_ids).to(device)
     evaluation = evaluate(scorer, data.train, data.valid, test, settings.evaluate.rare_interactions, settings.evaluate.block_size)
-    metrics = rounded_metrics(evaluation)
-    with replacing(layout.metrics(model)) as path:
-        path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    PER_USER.write(per_user_table(evaluation, data), layout.per_user(model))
+    metrics = write_results(evaluation, data, layout.metrics(model), layout.per_user(model))
     TOP_LISTS.write(top_lists_table(evaluation, data), layout.top_lists(model))
     print(f"{dataset} {model}: {', '.join(f'{name} {metrics[name]:.4f}' for name in SHOWN)}, {metrics['users']:,} users")
-
-
-def rounded_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The averages to 6 significant digits, after the number of users that they are taken over."""
-    return {"users": len(evaluation.num_relevant)} | {name: float(f"{value:.6g}") for name, value in evaluation.averages.items()}
-
-
-def per_user_table(evaluation: Evaluation, data: TrainingData) -> pa.Table:
-    """A row per user as `tables.PER_USER`."""
-    columns = {name: pa.array(value.cpu().numpy(), from_pandas=True) for name, value in evaluation.per_user.items()}
-    return pa.table(
-        {
-            "user_id": data.user_ids.take(pa.array(evaluation.lists.users.cpu().numpy())),
-            "relevant": pa.array(evaluation.num_relevant.cpu().numpy(), pa.int32()),
-            **columns,
-        }
-    )
 
 
 def top_lists_table(evaluation: Evaluation, data: TrainingData) -> pa.Table:

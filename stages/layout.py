@@ -102,11 +102,18 @@ class Layout:
         """A folder: loss.csv and validation.csv, one row an epoch."""
         return Path("training") / self.dataset / model
 
-    def metrics(self, model: str) -> Path:
-        return Path("metrics") / self.dataset / f"{model}.json"
+    def validation(self, model: str) -> Path:
+        """The metrics of the best epoch on the validation part."""
+        return Path("metrics") / self.dataset / "validation" / f"{model}.json"
 
-    def per_user(self, model: str) -> Path:
-        return Path("results") / self.dataset / model / "per_user.parquet"
+    def metrics(self, model: str, repeat: int | None = None) -> Path:
+        """The averages on the test part, of the run itself or of its repeat from another seed."""
+        folder = Path("metrics") / self.dataset
+        return folder / f"{model}.json" if repeat is None else folder / "repeats" / f"{model}-{repeat}.json"
+
+    def per_user(self, model: str, repeat: int | None = None) -> Path:
+        folder = Path("results") / self.dataset
+        return (folder / model if repeat is None else folder / "repeats" / model / str(repeat)) / "per_user.parquet"
 
     def top_lists(self, model: str) -> Path:
         return Path("results") / self.dataset / model / "top_lists.parquet"

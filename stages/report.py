@@ -7,11 +7,14 @@ import pyarrow as pa
 from mkg4rec import params
 from mkg4rec.files import replacing
 from mkg4rec.report.examples import Example, build_examples, choose_users
-from mkg4rec.report.figures import TrainingLog, assign_colours, draw_accuracy, draw_training, read_training_log
-from mkg4rec.report.grid import as_csv
+from mkg4rec.report.figures import assign_colours, draw_training, read_training_log
+from mkg4rec.report.grid import accuracy_grid
 from mkg4rec.report.page import Figure, render_markdown, render_page
-from mkg4rec.report.summary import Summary, read_result, summarize
-from mkg4rec.tables import CATALOGUE, INTERACTIONS, POSTERS, TOP_LISTS
+from mkg4rec.report.published import published_results
+from mkg4rec.report.statistics import statistics, statistics_grid
+from mkg4rec.report.summary import Result, Summary, over_seeds, read_result, summarize
+from mkg4rec.report.tables import Comparison, ablations, main_rows, write_comparison, write_statistics
+from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, POSTERS, RELATIONS, TOP_LISTS
 from stages import run
 from stages.layout import Layout
 
@@ -22,10 +25,13 @@ SHOWN_MODELS = 2
 def main(dataset: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
-    models = settings.run.models
-    summary = summarize([read_result(model, layout.metrics(model), layout.per_user(model)) for model in models])
-    logs = [read_training_log(model, layout.training(model)) for model in models if layout.training(model).exists()]
+    results = [_over_seeds(layout, model, settings.run.repeats) for model in settings.run.models]
+    summary = summarize(main_rows(settings.report.tables, results))
+    published = published_results(dataset)
+    comparisons = ablations(settings.report.tables, results)
     catalogue = CATALOGUE.read(layout.catalogue)
+    positives = INTERACTIONS.read(layout.positives)
+    found = statistics(positives, ENTITIES.read(layout.entities), RELATIONS.read(layout.relations))
     taken = pa.concat_tables([INTERACTIONS.read(layout.split(part)) for part in ("train", "valid")])
     examples = _examples(layout, summary, settings.report.examples, catalogue, taken)
     sizes = {
@@ -33,13 +39,32 @@ def main(dataset: str) -> None:
         "items": len(catalogue),
         "train and validation interactions": len(taken),
     }
+    colours = assign_colours([result.model for result in summarize(results).results])
     with replacing(layout.report) as folder:
         folder.mkdir()
-        figures = _draw(summary, logs, folder)
-        page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions)
+        for comparison in (Comparison("metrics", summary), *comparisons):
+            write_comparison(comparison, dataset, colours, published, folder)
+        write_statistics(found, dataset, folder)
+        (folder / "metrics.md").write_text(render_markdown(dataset, summary, published), encoding="utf-8")
+        figures = [
+            Figure("Accuracy on the test part", folder / "metrics.png"),
+            *_training_figure(layout, settings.run.models, colours, folder),
+        ]
+        tables = {
+            comparison.name.capitalize(): (
+                accuracy_grid(comparison.summary, published),
+                Figure(f"Each model against {comparison.summary.reference}", folder / f"{comparison.name}.png"),
+            )
+            for comparison in comparisons
+        }
+        tables["The data set"] = (statistics_grid(dataset, found), Figure("The long tail of its items", folder / "statistics.png"))
+        page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions, published, tables)
         (folder / "index.html").write_text(page, encoding="utf-8")
-        (folder / "metrics.csv").write_text(as_csv(summary), encoding="utf-8")
-        (folder / "metrics.md").write_text(render_markdown(dataset, summary), encoding="utf-8")
+
+
+def _over_seeds(layout: Layout, model: str, repeats: list[int]) -> Result:
+    """The model's results, with those of its repeats."""
+    return over_seeds([read_result(model, layout.metrics(model, seed), layout.per_user(model, seed)) for seed in (None, *repeats)])
 
 
 def _examples(layout: Layout, summary: Summary, count: int, catalogue: pa.Table, taken: pa.Table) -> list[Example]:
@@ -50,15 +75,14 @@ def _examples(layout: Layout, summary: Summary, count: int, catalogue: pa.Table,
     return build_examples(users, taken, top_lists, catalogue, POSTERS.read(layout.posters))
 
 
-def _draw(summary: Summary, logs: list[TrainingLog], folder: Path) -> list[Figure]:
-    figures = [Figure("Accuracy on the test part", folder / "metrics.png")]
-    colours = assign_colours([result.model for result in summary.results])
-    draw_accuracy(summary, colours, figures[0].path)
-    # Models that are fitted at once leave no curve.
-    if any(len(log.losses["epoch"]) > 1 for log in logs):
-        figures.append(Figure("Training: the best epoch on validation is kept", folder / "training.png"))
-        draw_training(logs, colours, figures[1].path)
-    return figures
+def _training_figure(layout: Layout, models: list[str], colours: dict[str, str], folder: Path) -> list[Figure]:
+    """The curves of the models that are trained in epochs; models that are fitted at once leave none."""
+    logs = [read_training_log(model, layout.training(model)) for model in models if layout.training(model).exists()]
+    if not any(len(log.losses["epoch"]) > 1 for log in logs):
+        return []
+    figure = Figure("Training: the best epoch on validation is kept", folder / "training.png")
+    draw_training(logs, colours, figure.path)
+    return [figure]
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.report.grid import metric_name
+from mkg4rec.report.published import Published
 from mkg4rec.report.summary import ACCURACY, HEADLINE, Summary
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
@@ -63,24 +65,26 @@ def assign_colours(models: Sequence[str]) -> dict[str, str]:
     return dict(zip(models, cycle(COLOURS), strict=False))
 
 
-def draw_accuracy(summary: Summary, colours: Mapping[str, str], path: Path) -> None:
-    """Bars of Recall, MRR and NDCG @20, a group per metric and a bar per model, the best model first."""
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / len(summary.results)
-    for place, result in enumerate(summary.results):
-        left = [group + (place - (len(summary.results) - 1) / 2) * width for group in range(len(ACCURACY))]
-        heights = [result.metrics[key] for key in ACCURACY]
-        bars = axes.bar(left, heights, width * 0.94, label=result.model, color=colours[result.model])
-        # More bars leave no room for a number over each.
-        if len(summary.results) <= 6:
-            axes.bar_label(bars, fmt="%.3f", padding=2, fontsize=8)
-    axes.set_xticks(range(len(ACCURACY)), [metric_name(key) for key in ACCURACY])
-    axes.tick_params(bottom=False)
-    axes.margins(y=0.1)
-    _finish(axes)
-    figure.legend(loc="outside right upper", frameon=False)
-    _save(figure, path)
+def draw_accuracy(summary: Summary, colours: Mapping[str, str], published: Mapping[str, Published], path: Path) -> None:
+    """A panel per metric and a bar per model, the best on top; a line for the deviation over seeds, a diamond for what was published."""
+    models = [result.model for result in summary.results][::-1]
+    figure = Figure(figsize=(9, 1.1 + 0.28 * max(4, len(models))), layout="constrained")
+    for axes, key in zip(figure.subplots(1, len(ACCURACY), sharey=True), ACCURACY, strict=True):
+        results = summary.results[::-1]
+        values = [result.metrics[key] for result in results]
+        deviations = [result.deviations.get(key, 0.0) for result in results]
+        bars = axes.barh(models, values, 0.72, xerr=deviations if any(deviations) else None, color=[colours[model] for model in models])
+        axes.bar_label(bars, fmt="%.3f", label_type="center", fontsize=8, color="white")
+        known = [(getattr(published[model], key.partition("@")[0]), model) for model in models if model in published]
+        axes.scatter(
+            [value for value, _ in known], [model for _, model in known], marker="D", s=22, facecolor="white", edgecolor="black", zorder=3
+        )
+        axes.set_title(metric_name(key), loc="left", fontsize=10)
+        axes.tick_params(left=False)
+        finish(axes, along="x")
+    if any(model in published for model in models):
+        figure.text(0.995, 0.005, "◇ published", ha="right", va="bottom", fontsize=8)
+    save(figure, path)
 
 
 def draw_training(logs: Sequence[TrainingLog], colours: Mapping[str, str], path: Path) -> None:
@@ -99,18 +103,20 @@ def draw_training(logs: Sequence[TrainingLog], colours: Mapping[str, str], path:
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        _finish(axes)
+        finish(axes)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _finish(axes: Axes) -> None:
+def finish(axes: Axes, along: Literal["x", "y"] = "y") -> None:
+    """The look that all figures share; `along` is the axis of the values."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.3)
+    axes.grid(axis=along, alpha=0.3)
     axes.set_axisbelow(True)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG that is the same for the same numbers."""
     # Without the version of Matplotlib, the same numbers give the same bytes.
     figure.savefig(path, dpi=150, metadata={"Software": None})

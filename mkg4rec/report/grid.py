@@ -1,10 +1,11 @@
 """Results as tables of text: for Markdown, for a terminal, for a spreadsheet, for the page."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from mkg4rec.report.published import Published
 from mkg4rec.report.summary import ACCURACY, HEADLINE, Result, Summary
 
 DETAILS = (
@@ -52,10 +53,20 @@ class Grid:
     rows: list[tuple[Cell, ...]]
 
 
-def accuracy_grid(summary: Summary) -> Grid:
-    """Recall, MRR and NDCG @20, and how NDCG@20 differs from the best simple model's."""
+def accuracy_grid(summary: Summary, published: Mapping[str, Published] | None = None) -> Grid:
+    """Recall, MRR and NDCG @20, what was published of the model, and how NDCG@20 differs from the reference's.
+
+    Args:
+        published: by model, the numbers of a paper; no column where there are none.
+    """
     header = [metric_name(key) for key in ACCURACY]
     columns = [_metric_cells(summary.results, key) for key in ACCURACY]
+    if any(result.num_seeds > 1 for result in summary.results):
+        header.append("seeds")
+        columns.append(tuple(Cell(str(result.num_seeds)) for result in summary.results))
+    if published and any(result.model in published for result in summary.results):
+        header.append("published")
+        columns.append(tuple(_published_cell(published.get(result.model)) for result in summary.results))
     if summary.reference:
         header += [f"{metric_name(HEADLINE)} − {summary.reference}", "95 % interval", "p (Holm)"]
         columns += zip(*(_comparison_cells(summary, result.model) for result in summary.results), strict=True)
@@ -90,17 +101,31 @@ def as_text(grid: Grid) -> str:
     return "".join(" ".join(line).rstrip() + "\n" for line in aligned)
 
 
-def as_csv(summary: Summary) -> str:
-    """Every metric of every model and its comparison with the best simple one, as exact as they were written."""
-    keys = list(dict.fromkeys(key for result in summary.results for key in result.metrics))
+def grid_as_csv(grid: Grid) -> str:
+    """The grid's texts, numbers without the commas between their thousands."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", *keys, *(f"{HEADLINE} {part}" for part in ("difference", "low", "high", "p"))])
+    writer.writerows([grid.header, *([cell.text.replace(",", "") for cell in row] for row in grid.rows)])
+    return text.getvalue()
+
+
+def as_csv(summary: Summary, published: Mapping[str, Published] | None = None) -> str:
+    """Every metric of every model, its deviation over seeds, its comparison with the reference, and what was published."""
+    keys = list(dict.fromkeys(key for result in summary.results for key in result.metrics))
+    text = StringIO()
+    columns = ["model", "seeds", *keys, *(f"{key} sd" for key in keys)]
+    columns += [f"{HEADLINE} {part}" for part in ("difference", "low", "high", "p")] + [f"published {key}" for key in ACCURACY]
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
     for result in summary.results:
-        comparison = summary.comparisons.get(result.model)
-        compared = [comparison.difference, comparison.low, comparison.high, comparison.p_value] if comparison else []
-        row = [result.model, *(result.metrics.get(key, "") for key in keys), *(f"{value:.6g}" for value in compared)]
-        writer.writerow(row + [""] * (1 + len(keys) + 4 - len(row)))
+        row: dict[str, object] = {"model": result.model, "seeds": result.num_seeds, **result.metrics}
+        row |= {f"{key} sd": f"{value:.6g}" for key, value in result.deviations.items()}
+        if comparison := summary.comparisons.get(result.model):
+            values = {"difference": comparison.difference, "low": comparison.low, "high": comparison.high, "p": comparison.p_value}
+            row |= {f"{HEADLINE} {part}": f"{value:.6g}" for part, value in values.items()}
+        if known := (published or {}).get(result.model):
+            row |= {"published recall@20": known.recall, "published mrr@20": known.mrr, "published ndcg@20": known.ndcg}
+        writer.writerow(row)
     return text.getvalue()
 
 
@@ -110,11 +135,18 @@ def _grid(summary: Summary, header: Sequence[str], columns: Sequence[Sequence[Ce
 
 
 def _metric_cells(results: Sequence[Result], key: str) -> tuple[Cell, ...]:
-    texts = [_number(result.metrics[key]) if key in result.metrics else NOTHING for result in results]
+    numbers = [_number(result.metrics[key]) if key in result.metrics else NOTHING for result in results]
+    deviations = [f" ± {_number(result.deviations[key])}" if key in result.deviations else "" for result in results]
     has_best = len(results) > 1 and key.partition("@")[0] not in NO_DIRECTION
     best = _number(max(result.metrics[key] for result in results if key in result.metrics))
     # Where nobody scores, nobody is best.
-    return tuple(Cell(text, has_best and text == best != _number(0)) for text in texts)
+    return tuple(
+        Cell(number + deviation, has_best and number == best != _number(0)) for number, deviation in zip(numbers, deviations, strict=True)
+    )
+
+
+def _published_cell(published: Published | None) -> Cell:
+    return Cell(" / ".join(_number(value) for value in (published.recall, published.mrr, published.ndcg)) if published else NOTHING)
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mkg4rec.report.examples import Example
-from mkg4rec.report.grid import accuracy_grid, as_markdown, detail_grid
+from mkg4rec.report.grid import Grid, accuracy_grid, as_markdown, detail_grid
+from mkg4rec.report.published import Published
 from mkg4rec.report.summary import HEADLINE, Summary
 
 TEMPLATE = "page.html.jinja"
@@ -41,6 +42,8 @@ def render_page(
     figures: Sequence[Figure],
     examples: Sequence[Example],
     rare_interactions: int,
+    published: Mapping[str, Published],
+    tables: Mapping[str, tuple[Grid, Figure]],
 ) -> str:
     """The page as HTML.
 
@@ -51,6 +54,8 @@ def render_page(
         figures: pictures to inline.
         examples: users to show.
         rare_interactions: the most train interactions that a rare item has.
+        published: by model, the numbers of a paper.
+        tables: by title, further tables with their pictures.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -59,17 +64,19 @@ def render_page(
         dataset=dataset,
         sizes=sizes,
         verdict=verdict(summary),
-        accuracy=accuracy_grid(summary),
+        accuracy=accuracy_grid(summary, published),
         details=detail_grid(summary),
         figures=figures,
         examples=examples,
         rare_interactions=rare_interactions,
+        tables=tables,
+        several_seeds=any(result.num_seeds > 1 for result in summary.results),
     )
 
 
-def render_markdown(dataset: str, summary: Summary) -> str:
+def render_markdown(dataset: str, summary: Summary, published: Mapping[str, Published]) -> str:
     """The verdict, the tables and how their numbers are computed."""
-    tables = f"{as_markdown(accuracy_grid(summary))}\n{as_markdown(detail_grid(summary))}"
+    tables = f"{as_markdown(accuracy_grid(summary, published))}\n{as_markdown(detail_grid(summary))}"
     return f"# {dataset}\n\n{verdict(summary)}\n\n{tables}\n{FORMULAS}"
 
 

@@ -11,6 +11,7 @@ from tests.pipeline.clone import Clone, Finished
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 METRICS = "metrics/demo/multi_kg4rec.json"
+VALIDATION = "metrics/demo/validation/multi_kg4rec.json"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_metrics_diff_shows_what_it_did(experiment: tuple[Clone, Finished]) -> N
     after = json.loads(clone.read(METRICS))
     assert before != after
     changed = _json(clone, "metrics", "diff")
-    assert set(changed) == {METRICS}
+    assert set(changed) == {METRICS, VALIDATION}
     assert changed[METRICS]["ndcg@20"]["old"] == before["ndcg@20"]
     assert changed[METRICS]["ndcg@20"]["new"] == after["ndcg@20"]
 
@@ -47,7 +48,7 @@ def test_metrics_show_has_every_model(experiment: tuple[Clone, Finished]) -> Non
     clone, _ = experiment
     shown = _json(clone, "metrics", "show")[""]["data"]
     assert {name: file["data"] for name, file in shown.items()} == {
-        name: json.loads(clone.read(name)) for name in (METRICS, "metrics/demo/ease.json")
+        name: json.loads(clone.read(name)) for name in (METRICS, VALIDATION, "metrics/demo/ease.json", "metrics/demo/validation/ease.json")
     }
 
 

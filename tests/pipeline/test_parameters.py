@@ -84,6 +84,23 @@ def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
     assert clone.read("metrics/demo/ease.json") != clone.read("metrics/demo/ease_strong.json")
 
 
+def test_a_repeat_trains_and_tests_once_more(clone: Clone) -> None:
+    clone.set("run.models", "[ease]")
+    clone.set("run.repeats", "[1, 2]")
+    repro = clone.succeed("dvc", "repro")
+    repeats = {"repeat@demo-ease-1", "repeat@demo-ease-2"}
+    assert set(repro.stages) == {"validate", "gather@demo", *repeats, "report@demo"}
+    found = [json.loads(clone.read(f"metrics/demo/{name}.json"))["ndcg@20"] for name in ("ease", "repeats/ease-1", "repeats/ease-2")]
+    assert len(set(found)) == 3
+    assert f"{sum(found) / 3:.4f} ± " in clone.read("reports/demo/metrics.md")
+    # Split and training from seed 1 are what a repeat of seed 1 is.
+    clone.set("run.repeats", "[]")
+    clone.set("split.seed", 1)
+    clone.set("train.seed", 1)
+    clone.succeed("dvc", "repro", "evaluate@demo-ease")
+    assert json.loads(clone.read("metrics/demo/ease.json"))["ndcg@20"] == found[1]
+
+
 def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     path = clone.path / "mkg4rec" / "models" / "ease.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")

@@ -97,7 +97,8 @@ def test_the_report_shows_models_and_pictures(built: Clone) -> None:
 
 def test_git_sees_the_lock_and_the_metrics(built: Clone) -> None:
     committed = built.succeed("git", "show", "--name-only", "--format=", "HEAD").output.split()
-    assert sorted(committed) == ["dvc.lock", *sorted(str(LAYOUT.metrics(model)) for model in MODELS)]
+    metrics = [str(path(model)) for path in (LAYOUT.metrics, LAYOUT.validation) for model in MODELS]
+    assert sorted(committed) == ["dvc.lock", *sorted(metrics)]
 
 
 def test_the_dump_stays_out_of_the_cache(built: Clone) -> None:

@@ -20,7 +20,7 @@ COLOURS = assign_colours(["ease", "kgat"])
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda path: draw_accuracy(SUMMARY, COLOURS, path), lambda path: draw_training(LOGS, COLOURS, path)],
+    [lambda path: draw_accuracy(SUMMARY, COLOURS, {}, path), lambda path: draw_training(LOGS, COLOURS, path)],
     ids=["accuracy", "training"],
 )
 def test_the_same_numbers_give_the_same_picture(tmp_path: Path, draw: Callable[[Path], None]) -> None:

@@ -1,9 +1,11 @@
 import csv
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
 
 from mkg4rec.report.grid import Cell, Grid, accuracy_grid, as_csv, as_markdown, as_text, detail_grid
+from mkg4rec.report.published import Published
 from mkg4rec.report.summary import Result, summarize
 from tests.report.synthetic import result
 
@@ -43,6 +45,21 @@ def test_a_metric_that_one_model_lacks_is_a_dash() -> None:
     del lacking.metrics["coverage@20"]
 
     assert detail_grid(summarize([result("ease", VALUES), lacking])).rows[1][1].text == "–"
+
+
+def test_seeds_deviations_and_published_numbers_have_their_columns() -> None:
+    ease = replace(result("ease", VALUES), deviations={"ndcg@20": 0.0123}, num_seeds=3)
+    published = {"kgat": Published(0.2489, 0.3941, 0.2303, "paper")}
+
+    grid = accuracy_grid(summarize([ease, result("kgat", VALUES / 2)]), published)
+
+    assert grid.header[:6] == ("model", "Recall@20", "MRR@20", "NDCG@20", "seeds", "published")
+    assert grid.rows[0][3] == Cell(f"{VALUES.mean():.4f} ± 0.0123", best=True)
+    assert [row[4].text for row in grid.rows] == ["3", "1"]
+    assert [row[5].text for row in grid.rows] == ["–", "0.2489 / 0.3941 / 0.2303"]
+    rows = list(csv.DictReader(StringIO(as_csv(summarize([ease, result("kgat", VALUES / 2)]), published))))
+    assert (rows[0]["ndcg@20 sd"], rows[0]["seeds"], rows[0]["published ndcg@20"]) == ("0.0123", "3", "")
+    assert rows[1]["published ndcg@20"] == "0.2303"
 
 
 GRID = Grid(

@@ -44,7 +44,7 @@ def render(tmp_path: Path, summary: Summary = SUMMARY, title: str = TITLE) -> st
     recommendations = [Recommendation(title, "data:image/jpeg;base64,AAAA", hit=True), Recommendation("Heat (1995)", "", hit=False)]
     example = Example("A1B2", ["Alien (1979)", title], 25, 4, [RecommendationList("ease", recommendations)])
     figures = [Figure("Accuracy", tmp_path / "metrics.png")]
-    return render_page("demo", {"items": 3476}, summary, figures, [example], rare_interactions=10)
+    return render_page("demo", {"items": 3476}, summary, figures, [example], rare_interactions=10, published={}, tables={})
 
 
 def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_the_page_shows_numbers_examples_and_formulas(tmp_path: Path) -> None:
 
 
 def test_markdown_has_both_tables_and_the_formulas() -> None:
-    markdown = render_markdown("demo", SUMMARY)
+    markdown = render_markdown("demo", SUMMARY, {})
 
     assert markdown.startswith("# demo\n\nThe NDCG@20 of kgat is 10.0% below")
     assert f"| ease | **{VALUES.mean() / 2:.4f}** |" in markdown

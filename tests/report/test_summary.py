@@ -8,7 +8,7 @@ import pytest
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.significance import compare, holm
-from mkg4rec.report.summary import read_result, summarize
+from mkg4rec.report.summary import over_seeds, read_result, summarize
 from mkg4rec.tables import PER_USER
 from tests.report.synthetic import per_user_table, result
 
@@ -64,6 +64,38 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert (read.model, read.metrics) == (written.model, written.metrics)
     assert read.per_user is not None
     assert read.per_user.equals(written.per_user)
+
+
+def test_several_seeds_are_one_result() -> None:
+    runs = [result("kgat", values) for values in (VALUES, VALUES + 0.1, VALUES + 0.3)]
+
+    together = over_seeds(runs)
+
+    assert together.num_seeds == 3
+    means = [run.metrics["ndcg@20"] for run in runs]
+    assert together.metrics["ndcg@20"] == pytest.approx(np.mean(means))
+    assert together.deviations["ndcg@20"] == pytest.approx(np.std(means, ddof=1))
+    assert together.per_user is not None
+    np.testing.assert_allclose(together.per_user["ndcg@20"].to_numpy(), VALUES + 0.4 / 3)
+    assert over_seeds(runs[:1]) is runs[0]
+
+
+def test_a_user_counts_with_the_seeds_that_have_one() -> None:
+    first, second = result("kgat", VALUES), replace(result("kgat", VALUES[:50]), per_user=per_user_table(VALUES[:50] + 1))
+
+    per_user = over_seeds([first, second]).per_user
+
+    assert per_user is not None
+    np.testing.assert_allclose(per_user["ndcg@20"].to_numpy(), np.concatenate([VALUES[:50] + 0.5, VALUES[50:]]))
+    PER_USER.check(per_user, Path("per_user.parquet"))
+
+
+@pytest.mark.parametrize("against", ["kgat", "ease"])
+def test_any_model_may_be_the_one_to_compare_with(against: str) -> None:
+    summary = summarize([result("ease", VALUES), result("kgat", VALUES + NOISE)], against)
+
+    assert summary.reference == against
+    assert set(summary.comparisons) == {"ease", "kgat"} - {against}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
-from mkg4rec.tables import CATALOGUE, INTERACTIONS, PER_USER, POSTERS, TOP_LISTS
+from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
 from stages import evaluate, report
 from stages.inputs import training_data
 from stages.layout import Layout
@@ -35,7 +35,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.bo
     """A folder with params.yaml, catalogue, split and posters, made the current one; gives the parts of the split."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["run"] = {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"]}
+    params["run"] = {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"], "repeats": []}
     params["tuned"][DATASET]["ease"] = {"regularization": 10}
     params["evaluate"]["device"] = "cpu"
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -55,6 +55,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.bo
         "genres": [["Drama"]] * NUM_ITEMS,
     }
     CATALOGUE.write(pa.table(catalogue), layout.catalogue)
+    INTERACTIONS.write(interactions_table(parts[0] | parts[1] | parts[2]), layout.positives)
+    attributes = [None] * NUM_ITEMS
+    ENTITIES.write(
+        pa.table({"entity": catalogue["entity"], "item_id": ITEM_IDS, "name": pa.array(attributes, pa.string())}), layout.entities
+    )
+    RELATIONS.write(pa.table({"relation": ["film.director"], "triplets": pa.array([5])}), layout.relations)
     size = pa.array([1] * 20, pa.int32())
     images = [poster("teal")] * 20
     POSTERS.write(pa.table({"item_id": ITEM_IDS[:20], "image": images, "sha256": [""] * 20, "width": size, "height": size}), layout.posters)
@@ -178,11 +184,12 @@ def test_report_writes_tables_figures_and_a_page_twice_the_same() -> None:
         write()
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
 
-    assert set(written[0]) == {"index.html", "metrics.csv", "metrics.md", "metrics.png", "training.png"}
+    tables = {f"{table}.{form}" for table in ("metrics", "statistics") for form in ("csv", "md", "png")}
+    assert set(written[0]) == {"index.html", "training.png", *tables}
     assert written[0] == written[1]
     page = written[0]["index.html"].decode()
     assert page.count("<h3>User ") == 6
-    assert page.count('src="data:image/png') == 2
+    assert page.count('src="data:image/png') == 3
     assert "http" not in page
     assert "&lt;b&gt;Title" in page
     assert "multi_kg4rec" in written[0]["metrics.md"].decode()

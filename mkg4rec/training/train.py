@@ -1,0 +1,41 @@
+"""Train any model: at once where it has a closed form, else epoch by epoch."""
+
+from pathlib import Path
+from typing import Any
+
+from mkg4rec.device import choose_precision, seed_everything
+from mkg4rec.evaluation.metrics import validation_metrics
+from mkg4rec.models import registry
+from mkg4rec.models.base import ClosedForm, Neural
+from mkg4rec.models.data import TrainingData
+from mkg4rec.params import Train
+from mkg4rec.training.checkpoints import Checkpoint, Progress
+from mkg4rec.training.loop import Arithmetic, fit
+
+
+def train(
+    name: str, hyperparameters: dict[str, Any], data: TrainingData, settings: Train, checkpoint: Path
+) -> tuple[ClosedForm | Neural, Progress]:
+    """A trained model, and the log of its training.
+
+    Args:
+        name: the model's name in the registry.
+        checkpoint: where an interrupted training of epochs goes on from; the caller removes it when what it needs is saved.
+
+    Raises:
+        PipelineError: a bad hyper-parameter, or the training diverged.
+    """
+    device = data.train.items.device
+    seed_everything(settings.seed)
+    model = registry.create(name, hyperparameters, data)
+    if isinstance(model, ClosedForm):
+        return model, _fit_at_once(model, data)
+    arithmetic = Arithmetic(choose_precision(settings.precision, device), settings.compile)
+    return model, fit(model, data, arithmetic, Checkpoint(checkpoint))
+
+
+def _fit_at_once(model: ClosedForm, data: TrainingData) -> Progress:
+    loss = model.fit()
+    validation = validation_metrics(model.scorer(), data.train, data.valid)
+    print(", ".join(f"{name} {value:.4f}" for name, value in validation.items()))
+    return Progress(1, 1, 0.0, [{"epoch": 1, "loss": loss}], [{"epoch": 1, **validation}])
