@@ -62,11 +62,13 @@ class Run(Group):
 
     Attributes:
         repeats: seeds; for each, every model is trained and tested once more, split and training drawn from that seed.
+        cold: models that are also trained without some items, and tested on these.
     """
 
     datasets: Annotated[list[Name], Field(min_length=1)]
     models: Annotated[list[Name], Field(min_length=1)]
     repeats: list[Seed]
+    cold: list[Name]
 
 
 class Http(Group):
@@ -103,11 +105,16 @@ class Kg(Group):
 
 
 class Split(Group):
-    """The per-user random split: shares of each user's interactions, the rest is train."""
+    """The per-user random split: shares of each user's interactions, the rest is train.
+
+    Attributes:
+        cold: the share of the items that the cold split keeps out of training.
+    """
 
     seed: Seed
     valid: Annotated[float, Field(ge=0, lt=1)]
     test: Annotated[float, Field(gt=0, lt=1)]
+    cold: Annotated[float, Field(gt=0, lt=1)]
 
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> Self:
@@ -352,14 +359,15 @@ def line_of(text: str, location: tuple[str, ...]) -> int:
 
 
 def _check_run(params: Params, path: Path, text: str) -> None:
-    for group, chosen, known in (
-        ("datasets", params.run.datasets, params.datasets),
-        ("models", params.run.models, params.models),
+    for group, chosen, place, known in (
+        ("datasets", params.run.datasets, "described under datasets:", params.datasets),
+        ("models", params.run.models, "described under models:", params.models),
+        ("cold", params.run.cold, "among run.models", params.run.models),
     ):
         for name in chosen:
             if name not in known:
                 where = f"{path}:{line_of(text, ('run', group))}: run.{group}"
-                raise PipelineError(f"{where}: {name!r} is not described under {group}:, which has {', '.join(sorted(known))}.")
+                raise PipelineError(f"{where}: {name!r} is not {place}, which has {', '.join(sorted(known))}.")
         if len(set(chosen)) < len(chosen):
             raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
     repeats = params.run.repeats

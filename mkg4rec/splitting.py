@@ -26,6 +26,7 @@ from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _LARGEST_DENOMINATOR = 10**9
@@ -67,6 +68,35 @@ def split(interactions: pa.Table, seed: int, valid: float, test: float) -> Parts
         valid=ordered.filter(pa.array(in_valid)),
         test=ordered.filter(pa.array(in_test)),
     )
+
+
+@dataclass(frozen=True)
+class ColdParts:
+    """A split that keeps some items out of training entirely.
+
+    Attributes:
+        warm: the interactions with all other items, split as ever.
+        cold: those with the items kept out, of users who have any other.
+    """
+
+    warm: Parts
+    cold: pa.Table
+
+
+def split_cold(interactions: pa.Table, seed: int, share: float, valid: float, test: float) -> ColdParts:
+    """Keep out ⌊n · share + ½⌋ of the n items, those with the smallest mix(mix(mix(seed)) + h(i)), and split the rest by `split`.
+
+    Args:
+        share: of the items, in (0, 1).
+        interactions, seed, valid, test: as for `split`.
+    """
+    items = pc.unique(interactions["item_id"].combine_chunks()).sort()
+    keys = mix(mix(mix(np.array([seed], dtype=np.uint64))) + _hashes(pa.chunked_array([items])))
+    held_out = items.take(pa.array(np.argsort(keys, kind="stable")[: int(_rounded(np.array([len(items)]), share)[0])]))
+    is_cold = pc.is_in(interactions["item_id"], value_set=held_out)
+    warm, cold = interactions.filter(pc.invert(is_cold)), interactions.filter(is_cold)
+    known = cold.filter(pc.is_in(cold["user_id"], value_set=pc.unique(warm["user_id"])))
+    return ColdParts(split(warm, seed, valid, test), known.sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks())
 
 
 def random_keys(seed: int, users: pa.ChunkedArray, items: pa.ChunkedArray) -> NDArray[np.uint64]:

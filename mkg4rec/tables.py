@@ -252,3 +252,17 @@ PER_USER = Table(
 )
 """Every user with a test item: how many there are, and Recall, MRR and NDCG of the user's list as
 `mkg4rec.evaluation.metrics` defines them; those of rare items are missing where the user has no rare test item."""
+
+COLD_PER_USER = Table(
+    "per-user values on warm and cold items",
+    (
+        _identifier("user_id"),
+        *(
+            Column(f"{items}_{measure}@{k}", (pa.float64(),), nullable=True)
+            for items in ("warm", "cold", "among_cold")
+            for k in (10, 20, 50)
+            for measure in ("recall", "mrr", "ndcg")
+        ),
+    ),
+)
+"""Every user with a warm or a cold item to find, after a training without the cold items, as `mkg4rec.evaluation.cold` defines them."""

@@ -94,6 +94,10 @@ class Layout:
         """The interactions of one part: train, valid or test."""
         return self.data / "split" / f"{part}.parquet"
 
+    def split_cold(self, part: str) -> Path:
+        """The interactions of one part of the split that keeps items out of training: train, valid, test, or cold for these items."""
+        return self.data / "split_cold" / f"{part}.parquet"
+
     def model(self, model: str) -> Path:
         """A folder: weights.safetensors and what else the model needs to score."""
         return Path("models") / self.dataset / model
@@ -114,6 +118,13 @@ class Layout:
     def per_user(self, model: str, repeat: int | None = None) -> Path:
         folder = Path("results") / self.dataset
         return (folder / model if repeat is None else folder / "repeats" / model / str(repeat)) / "per_user.parquet"
+
+    def cold_metrics(self, model: str) -> Path:
+        """The averages on warm and on cold items, after a training without the cold ones."""
+        return Path("metrics") / self.dataset / "cold" / f"{model}.json"
+
+    def cold_per_user(self, model: str) -> Path:
+        return Path("results") / self.dataset / "cold" / model / "per_user.parquet"
 
     def top_lists(self, model: str) -> Path:
         return Path("results") / self.dataset / model / "top_lists.parquet"

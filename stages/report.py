@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from mkg4rec import params
 from mkg4rec.files import replacing
+from mkg4rec.report.cold import cold_grid, read_cold_result, summarize_cold
 from mkg4rec.report.examples import Example, build_examples, choose_users
 from mkg4rec.report.figures import assign_colours, draw_training, read_training_log
 from mkg4rec.report.grid import accuracy_grid
@@ -13,7 +14,7 @@ from mkg4rec.report.page import Figure, render_markdown, render_page
 from mkg4rec.report.published import published_results
 from mkg4rec.report.statistics import statistics, statistics_grid
 from mkg4rec.report.summary import Result, Summary, over_seeds, read_result, summarize
-from mkg4rec.report.tables import Comparison, ablations, main_rows, write_comparison, write_statistics
+from mkg4rec.report.tables import Comparison, ablations, main_rows, write_cold, write_comparison, write_statistics
 from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, POSTERS, RELATIONS, TOP_LISTS
 from stages import run
 from stages.layout import Layout
@@ -29,6 +30,7 @@ def main(dataset: str) -> None:
     summary = summarize(main_rows(settings.report.tables, results))
     published = published_results(dataset)
     comparisons = ablations(settings.report.tables, results)
+    cold = summarize_cold([read_cold_result(model, layout.cold_metrics(model), layout.cold_per_user(model)) for model in settings.run.cold])
     catalogue = CATALOGUE.read(layout.catalogue)
     positives = INTERACTIONS.read(layout.positives)
     found = statistics(positives, ENTITIES.read(layout.entities), RELATIONS.read(layout.relations))
@@ -45,6 +47,8 @@ def main(dataset: str) -> None:
         for comparison in (Comparison("metrics", summary), *comparisons):
             write_comparison(comparison, dataset, colours, published, folder)
         write_statistics(found, dataset, folder)
+        if settings.run.cold:
+            write_cold(cold, dataset, colours, folder)
         (folder / "metrics.md").write_text(render_markdown(dataset, summary, published), encoding="utf-8")
         figures = [
             Figure("Accuracy on the test part", folder / "metrics.png"),
@@ -57,6 +61,11 @@ def main(dataset: str) -> None:
             )
             for comparison in comparisons
         }
+        if settings.run.cold:
+            tables["Warm and cold items"] = (
+                cold_grid(cold),
+                Figure("Items that the training saw, and items that it did not", folder / "cold.png"),
+            )
         tables["The data set"] = (statistics_grid(dataset, found), Figure("The long tail of its items", folder / "statistics.png"))
         page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions, published, tables)
         (folder / "index.html").write_text(page, encoding="utf-8")

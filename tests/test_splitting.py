@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mkg4rec.splitting import Parts, mix, random_keys, split
+from mkg4rec.splitting import Parts, mix, random_keys, split, split_cold
 from mkg4rec.tables import INTERACTIONS
 
 Pair = tuple[int | str, int | str]
@@ -147,3 +147,25 @@ def test_a_key_is_the_documented_formula(seed: int, user: int, item: int) -> Non
 def test_the_split_of_known_data_never_changes() -> None:
     assert pairs_of(split(grid(2, 10), 0, 0.1, 0.1).test) == [(0, 4), (1, 9)]
     assert pairs_of(split(interactions_of([("A1", f"000{item}X") for item in range(10)]), 0, 0.1, 0.1).test) == [("A1", "0008X")]
+
+
+@given(numbers | texts, seeds, percentages)
+def test_cold_items_are_nowhere_in_training(pairs: list[Pair], seed: int, share: float) -> None:
+    interactions = interactions_of(pairs)
+    parts = split_cold(interactions, seed, share, 0.1, 0.2)
+    warm = [pair for part in parts_of(parts.warm) for pair in pairs_of(part)]
+    cold = pairs_of(parts.cold)
+    warm_items, cold_items, users = {item for _, item in warm}, {item for _, item in cold}, {user for user, _ in warm}
+    assert not warm_items & cold_items
+    # What is missing is of users whom the training would not know.
+    assert {pair for pair in pairs if pair not in warm} - set(cold) == {(u, i) for u, i in pairs if i not in warm_items and u not in users}
+    assert cold == sorted(cold)
+    items = {item for _, item in pairs}
+    assert len(items - warm_items) == math.floor(len(items) * Fraction(share).limit_denominator(1000) + Fraction(1, 2))
+
+
+def test_other_seeds_keep_out_other_items() -> None:
+    interactions = grid(20, 50)
+    kept_out = [{item for _, item in pairs_of(split_cold(interactions, seed, 0.1, 0.1, 0.1).cold)} for seed in range(20)]
+    assert all(len(items) == 5 for items in kept_out)
+    assert len(set().union(*kept_out)) > 40

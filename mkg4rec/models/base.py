@@ -21,7 +21,7 @@ from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Group, Lax
 from mkg4rec.tables import ITEM_VECTORS, USER_VECTORS, Table
 from mkg4rec.training.losses import Loss, Similarity, ranking_loss
-from mkg4rec.training.samplers import ComplementSampler, shuffled_batches
+from mkg4rec.training.samplers import NegativeItems, shuffled_batches
 
 WEIGHTS = "weights.safetensors"
 
@@ -177,7 +177,8 @@ class DotProduct(Neural):
         super().__init__(hyperparameters, data)
         self.hyperparameters = hyperparameters
         self.train_interactions = data.train
-        self.negative_items = ComplementSampler(data.train.users, data.train.items, data.num_users, data.num_items)
+        self.unseen = data.unseen
+        self.negative_items = NegativeItems(data.train, data.unseen)
 
     @abstractmethod
     def final_vectors(self) -> tuple[Tensor, Tensor]:
@@ -198,7 +199,8 @@ class DotProduct(Neural):
         negatives = self.draw_negatives(users)
         user_vectors, item_vectors = self.comparable(*self.final_vectors())
         asking = F.embedding(users, user_vectors)
-        loss = ranking_loss(self.hyperparameters.loss, self.hyperparameters.temperature, asking, item_vectors, items, negatives)
+        settings = self.hyperparameters
+        loss = ranking_loss(settings.loss, settings.temperature, asking, item_vectors, items, negatives, self.unseen)
         return loss + self.penalty(users, items, negatives)
 
     def draw_negatives(self, users: Tensor) -> Tensor:
@@ -222,7 +224,7 @@ class DotProduct(Neural):
         with torch.no_grad():
             users, items = self.comparable(*self.final_vectors())
         self.train(training)
-        return VectorScorer(users, items)
+        return VectorScorer(users.detach(), items.detach())
 
     def save(self, folder: Path, data: TrainingData) -> None:
         super().save(folder, data)

@@ -1,10 +1,11 @@
 """What a model may learn from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
+from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
@@ -22,6 +23,8 @@ class TrainingData:
         train, valid: users × items.
         read_triplets: reads the knowledge graph.
         read_features: reads a modality by name.
+        unseen: (num_items,) bool, the items kept out of training; a model of these interactions draws none as a negative,
+            since at its time there was none. None where no item is kept out.
     """
 
     user_ids: pa.Array
@@ -30,6 +33,11 @@ class TrainingData:
     valid: Interactions
     read_triplets: Callable[[], Triplets]
     read_features: Callable[[str], FeatureMatrix]
+    unseen: Tensor | None = None
+
+    def without(self, unseen: Tensor) -> "TrainingData":
+        """The same data, the (num_items,) `unseen` items kept out of training."""
+        return replace(self, unseen=unseen)
 
     @property
     def num_users(self) -> int:

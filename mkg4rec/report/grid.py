@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
+from mkg4rec.evaluation.significance import Comparison
 from mkg4rec.report.published import Published
 from mkg4rec.report.summary import ACCURACY, HEADLINE, Result, Summary
 
@@ -69,7 +70,7 @@ def accuracy_grid(summary: Summary, published: Mapping[str, Published] | None = 
         columns.append(tuple(_published_cell(published.get(result.model)) for result in summary.results))
     if summary.reference:
         header += [f"{metric_name(HEADLINE)} − {summary.reference}", "95 % interval", "p (Holm)"]
-        columns += zip(*(_comparison_cells(summary, result.model) for result in summary.results), strict=True)
+        columns += zip(*(comparison_cells(summary.comparisons, summary.reference, result.model) for result in summary.results), strict=True)
     return _grid(summary, header, columns)
 
 
@@ -135,28 +136,30 @@ def _grid(summary: Summary, header: Sequence[str], columns: Sequence[Sequence[Ce
 
 
 def _metric_cells(results: Sequence[Result], key: str) -> tuple[Cell, ...]:
-    numbers = [_number(result.metrics[key]) if key in result.metrics else NOTHING for result in results]
-    deviations = [f" ± {_number(result.deviations[key])}" if key in result.deviations else "" for result in results]
+    numbers = [number(result.metrics[key]) if key in result.metrics else NOTHING for result in results]
+    deviations = [f" ± {number(result.deviations[key])}" if key in result.deviations else "" for result in results]
     has_best = len(results) > 1 and key.partition("@")[0] not in NO_DIRECTION
-    best = _number(max(result.metrics[key] for result in results if key in result.metrics))
+    best = number(max(result.metrics[key] for result in results if key in result.metrics))
     # Where nobody scores, nobody is best.
     return tuple(
-        Cell(number + deviation, has_best and number == best != _number(0)) for number, deviation in zip(numbers, deviations, strict=True)
+        Cell(text + deviation, has_best and text == best != number(0)) for text, deviation in zip(numbers, deviations, strict=True)
     )
 
 
 def _published_cell(published: Published | None) -> Cell:
-    return Cell(" / ".join(_number(value) for value in (published.recall, published.mrr, published.ndcg)) if published else NOTHING)
+    return Cell(" / ".join(number(value) for value in (published.recall, published.mrr, published.ndcg)) if published else NOTHING)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Four digits after the point, or four in all."""
     return f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}"
 
 
-def _comparison_cells(summary: Summary, model: str) -> tuple[Cell, Cell, Cell]:
-    if model not in summary.comparisons:
-        return Cell("reference" if model == summary.reference else NOTHING), Cell(""), Cell("")
-    comparison = summary.comparisons[model]
+def comparison_cells(comparisons: Mapping[str, Comparison], reference: str, model: str) -> tuple[Cell, Cell, Cell]:
+    """The difference to the reference, its interval, and its p-value."""
+    if model not in comparisons:
+        return Cell("reference" if model == reference else NOTHING), Cell(""), Cell("")
+    comparison = comparisons[model]
     return (
         Cell(f"{comparison.difference:+.4f}"),
         Cell(f"{comparison.low:+.4f} … {comparison.high:+.4f}"),

@@ -41,7 +41,15 @@ def sampled_softmax(positive: Tensor, negatives: Tensor) -> Tensor:
     return (torch.cat([positive.unsqueeze(1), negatives], dim=1).logsumexp(1) - positive).mean()
 
 
-def ranking_loss(loss: Loss, temperature: float, users: Tensor, item_vectors: Tensor, items: Tensor, negatives: Tensor) -> Tensor:
+def ranking_loss(
+    loss: Loss,
+    temperature: float,
+    users: Tensor,
+    item_vectors: Tensor,
+    items: Tensor,
+    negatives: Tensor,
+    unseen: Tensor | None = None,
+) -> Tensor:
     """The loss of (user, item) pairs whose scores are inner products.
 
     The full softmax is the sampled one over every item: −mean ln of e^(ŷ_ui/τ) / Σ_j e^(ŷ_uj/τ).
@@ -52,11 +60,15 @@ def ranking_loss(loss: Loss, temperature: float, users: Tensor, item_vectors: Te
         item_vectors: (items, D).
         items: (B,) what the users took.
         negatives: (B, N) items that they did not take; not read by the full softmax.
+        unseen: (items,) bool, items that the full softmax leaves out.
     """
     if loss is Loss.SOFTMAX:
-        return F.cross_entropy(users @ item_vectors.T / temperature, items)
-    positive = (users * F.embedding(items, item_vectors)).sum(-1)
-    negative = torch.einsum("bd,bnd->bn", users, F.embedding(negatives, item_vectors))
+        scores = users @ item_vectors.T / temperature
+        return F.cross_entropy(scores if unseen is None else scores.masked_fill(unseen, -torch.inf), items)
+    # One gather for both, because the gradient of each is a whole table.
+    candidates = F.embedding(torch.cat([items.unsqueeze(1), negatives], dim=1), item_vectors)  # (B, 1 + N, D)
+    scores = torch.einsum("bd,bnd->bn", users, candidates)
+    positive, negative = scores[:, 0], scores[:, 1:]
     if loss is Loss.SAMPLED_SOFTMAX:
         return sampled_softmax(positive / temperature, negative / temperature)
     return bpr(positive, negative.squeeze(1))

@@ -17,7 +17,8 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "embed.batch_size": (32, {"embed@demo"}),
     "embed.device": ("cpu", {"encoder@demo", "embed@demo"}),
     "kg.drop_predicates": ('["type."]', {"build_kg@demo"}),
-    "split.seed": (1, {"split@demo"}),
+    "split.seed": (1, {"split@demo", "split_cold@demo"}),
+    "split.cold": (0.2, {"split_cold@demo"}),
     "train.seed": (1, {"gather@demo"}),
     "evaluate.block_size": (2048, EVALUATION),
     "evaluate.rare_interactions": (9, {*EVALUATION, "report@demo"}),
@@ -101,6 +102,17 @@ def test_a_repeat_trains_and_tests_once_more(clone: Clone) -> None:
     assert json.loads(clone.read("metrics/demo/ease.json"))["ndcg@20"] == found[1]
 
 
+def test_a_model_is_tested_on_items_that_it_never_saw(clone: Clone) -> None:
+    clone.set("run.cold", "[ease, multi_kg4rec]")
+    repro = clone.succeed("dvc", "repro")
+    assert set(repro.stages) == {"validate", "cold@demo-ease", "cold@demo-multi_kg4rec", "report@demo"}
+    found = {model: json.loads(clone.read(f"metrics/demo/cold/{model}.json")) for model in ("ease", "multi_kg4rec")}
+    assert set(found["ease"]) < set(found["multi_kg4rec"])
+    assert "among_cold_ndcg@20" not in found["ease"]
+    assert "| ease |" in clone.read("reports/demo/cold.md")
+    assert "cannot" in clone.read("reports/demo/cold.md")
+
+
 def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     path = clone.path / "mkg4rec" / "models" / "ease.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")
@@ -117,7 +129,7 @@ def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:
 
 def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> None:
     clone.set("split.seed", 1)
-    clone.succeed("dvc", "repro", "split@demo")
+    clone.succeed("dvc", "repro", "split@demo", "split_cold@demo")
     # Everything after the changed stage, which was run just now.
     assert set(json.loads(clone.succeed("dvc", "status", "--json").output)) == {"validate", *TRAINING, *EVALUATION, "report@demo"}
 

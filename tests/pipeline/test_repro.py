@@ -19,7 +19,20 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 LAYOUT = Layout("demo")
 MODELS = ("multi_kg4rec", "ease")
-BY_DATASET = ("synthesize", "download", "prepare", "link", "fetch_media", "encoder", "build_kg", "embed", "split", "gather", "report")
+BY_DATASET = (
+    "synthesize",
+    "download",
+    "prepare",
+    "link",
+    "fetch_media",
+    "encoder",
+    "build_kg",
+    "embed",
+    "split",
+    "split_cold",
+    "gather",
+    "report",
+)
 TABLES = {
     LAYOUT.interactions: tables.INTERACTIONS,
     LAYOUT.items: tables.ITEMS,

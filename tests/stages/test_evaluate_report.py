@@ -35,7 +35,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.bo
     """A folder with params.yaml, catalogue, split and posters, made the current one; gives the parts of the split."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["run"] = {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"], "repeats": []}
+    params["run"] = {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"], "repeats": [], "cold": []}
     params["tuned"][DATASET]["ease"] = {"regularization": 10}
     params["evaluate"]["device"] = "cpu"
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")

@@ -1,0 +1,55 @@
+"""Train one model without the cold items, and test it on the others and on them."""
+
+import json
+
+import pyarrow as pa
+
+from mkg4rec import params
+from mkg4rec.device import choose_device
+from mkg4rec.evaluation.cold import ColdEvaluation, evaluate_cold
+from mkg4rec.files import replacing
+from mkg4rec.models import registry
+from mkg4rec.models.data import TrainingData
+from mkg4rec.tables import COLD_PER_USER, INTERACTIONS
+from mkg4rec.training.checkpoints import Checkpoint
+from mkg4rec.training.train import train
+from stages import run
+from stages.inputs import checkpoint_path, indexed, training_data_of
+from stages.layout import Layout
+
+
+def main(dataset: str, model_name: str) -> None:
+    settings = params.load()
+    layout = Layout(dataset)
+    parts = {name: INTERACTIONS.read(layout.split_cold(name)) for name in ("train", "valid", "test", "cold")}
+    data = training_data_of(layout, parts["train"], parts["valid"], choose_device(settings.train.device))
+    device = data.train.items.device
+    warm, cold = (indexed(parts[name], data.user_ids, data.item_ids).to(device) for name in ("test", "cold"))
+    data = data.without(cold.item_counts > 0)
+    checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
+    base = settings.base_model(model_name)
+    model, _ = train(base, settings.hyperparameters(dataset, model_name), data, settings.train, checkpoint)
+
+    evaluation = evaluate_cold(model.scorer(), data.train.union(data.valid), warm, cold, settings.evaluate.block_size)
+    # By graph or features; interactions alone leave an item without any like every other such item.
+    can_score_cold = bool(registry.model_class(base).reads)
+    if not can_score_cold:
+        evaluation = evaluation.warm_alone()
+    averages = {name: float(f"{value:.6g}") for name, value in evaluation.averages.items()}
+    with replacing(layout.cold_metrics(model_name)) as path:
+        path.write_text(json.dumps(averages, indent=2) + "\n", encoding="utf-8")
+    COLD_PER_USER.write(per_user_table(evaluation, data), layout.cold_per_user(model_name))
+    Checkpoint(checkpoint).remove()
+    shown = ("warm_ndcg@20", "cold_ndcg@20", "among_cold_ndcg@20") if can_score_cold else ("warm_ndcg@20",)
+    told = ", ".join(f"{name} {averages[name]:.4f}" for name in shown)
+    print(f"{dataset} {model_name}: {told}{'' if can_score_cold else '; it cannot score cold items'}")
+
+
+def per_user_table(evaluation: ColdEvaluation, data: TrainingData) -> pa.Table:
+    """A row per user as `tables.COLD_PER_USER`."""
+    columns = {name: pa.array(value.cpu().numpy(), from_pandas=True) for name, value in evaluation.per_user.items()}
+    return pa.table({"user_id": data.user_ids.take(pa.array(evaluation.users.cpu().numpy())), **columns})
+
+
+if __name__ == "__main__":
+    run(main)
