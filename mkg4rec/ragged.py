@@ -1,5 +1,7 @@
 """Compressed rows: row r owns the entries `offsets[r]:offsets[r + 1]`."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -24,3 +26,37 @@ def entries_of(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     owner = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), counts)
     within = torch.arange(len(owner), device=rows.device) - (counts.cumsum(0) - counts)[owner]
     return owner, offsets[rows][owner] + within
+
+
+def row_sums(values: Tensor, offsets: Tensor) -> Tensor:
+    """(rows,) the sum over each row's entries of (entries,) `values`; 0 for an empty row. Its gradient is `spread`."""
+    result: Tensor = _RowSums.apply(values, offsets)
+    return result
+
+
+def spread(values: Tensor, offsets: Tensor, num_entries: int) -> Tensor:
+    """(entries,) for each entry the one of (rows,) `values` that is its row's. Its gradient is `row_sums`."""
+    result: Tensor = _Spread.apply(values, offsets, num_entries)
+    return result
+
+
+class _RowSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, offsets: Tensor) -> Tensor:
+        ctx.offsets, ctx.num_entries = offsets, len(values)
+        return torch.segment_reduce(values, "sum", offsets=offsets)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return spread(gradients[0], ctx.offsets, ctx.num_entries), None
+
+
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, offsets: Tensor, num_entries: int) -> Tensor:
+        ctx.offsets = offsets
+        return torch.repeat_interleave(values, offsets.diff(), output_size=num_entries)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return row_sums(gradients[0].contiguous(), ctx.offsets), None, None

@@ -1,4 +1,4 @@
-"""Message passing as a sparse product with a differentiable right side and constant weights."""
+"""Message passing as a sparse product, its weights constant or learned."""
 
 import warnings
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Pattern:
         columns: (entries,) int32.
         transposed_offsets: (columns + 1,) int32.
         transposed_columns: (entries,) int32, the row of each entry in column order.
-        permutation: (entries,) int64, from row order to column order.
+        permutation: (entries,) int32, from row order to column order.
     """
 
     offsets: Tensor
@@ -41,19 +41,30 @@ class Pattern:
             columns.int(),
             row_offsets(columns[permutation], shape[1]).int(),
             rows[permutation].int(),
-            permutation,
+            permutation.int(),
             shape,
         )
 
     def weighted(self, weights: Tensor) -> "SparseProduct":
         """The matrix with (entries,) `weights` in row order."""
         rows, columns = self.shape
+        in_column_order = weights.index_select(0, self.permutation)
         return SparseProduct(
             torch.sparse_csr_tensor(self.offsets, self.columns, weights, (rows, columns), check_invariants=False),
             torch.sparse_csr_tensor(
-                self.transposed_offsets, self.transposed_columns, weights[self.permutation], (columns, rows), check_invariants=False
+                self.transposed_offsets, self.transposed_columns, in_column_order, (columns, rows), check_invariants=False
             ),
         )
+
+    def product(self, weights: Tensor, dense: Tensor) -> Tensor:
+        """A x for the matrix A of (entries,) `weights` and a (columns, d) x, with the gradient of both.
+
+        The gradient of a weight is ⟨∂/∂(A x)_row, x_column⟩: one more sparse operation, without a vector per entry.
+        In float32 whatever autocast says.
+        """
+        with torch.autocast(dense.device.type, enabled=False):
+            product: Tensor = _WeightedProduct.apply(weights.float(), dense.float(), self)
+        return product
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,11 @@ class SparseProduct:
             product: Tensor = _Product.apply(dense.float(), self.matrix, self.transposed)
         return product
 
+    @property
+    def T(self) -> "SparseProduct":  # noqa: N802 - as torch names it
+        """Aᵀ, likewise."""
+        return SparseProduct(self.transposed, self.matrix)
+
 
 class _Product(torch.autograd.Function):
     @staticmethod
@@ -79,3 +95,19 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         return ctx.transposed @ gradients[0].contiguous(), None, None
+
+
+class _WeightedProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
+        ctx.product = pattern.weighted(weights)
+        ctx.save_for_backward(dense)
+        product: Tensor = ctx.product.matrix @ dense.contiguous()
+        return product
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (dense,) = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        of_weights = torch.sparse.sampled_addmm(ctx.product.matrix, gradient, dense.T, beta=0.0).values()
+        return of_weights, ctx.product.transposed @ gradient, None

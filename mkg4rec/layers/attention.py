@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
 from mkg4rec.layers.transr import TransR
+from mkg4rec.ragged import row_sums, spread
 
 
 @torch.no_grad()
@@ -30,7 +31,7 @@ def knowledge_attention(graph: CollaborativeGraph, embeddings: Tensor, transr: T
 
 def softmax_by_head(logits: Tensor, graph: CollaborativeGraph) -> Tensor:
     """Softmax of (edges,) logits over the edges of each head; stable for logits of any size."""
-    largest = logits.new_full((graph.num_nodes,), -torch.inf).scatter_reduce_(0, graph.heads, logits, "amax")
-    weights = torch.exp(logits - largest[graph.heads])
-    sums = torch.zeros_like(largest).index_add_(0, graph.heads, weights)
-    return weights / sums[graph.heads]
+    # Whatever is subtracted from all logits of a head cancels out, also in the gradient.
+    largest = torch.segment_reduce(logits.detach(), "max", offsets=graph.offsets)
+    weights = torch.exp(logits - spread(largest, graph.offsets, len(logits)))
+    return weights / spread(row_sums(weights, graph.offsets), graph.offsets, len(logits))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from mkg4rec.params import Count, Group, Lax
 from mkg4rec.tables import ITEM_VECTORS, USER_VECTORS, Table
 from mkg4rec.training.losses import Loss, Similarity, ranking_loss
 from mkg4rec.training.samplers import NegativeItems, shuffled_batches
+from mkg4rec.tuning.space import Range
 
 WEIGHTS = "weights.safetensors"
 
@@ -82,8 +83,8 @@ class NeuralHyperparameters(Group):
     """
 
     batch_size: Count
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
+    learning_rate: Annotated[float, Field(gt=0), Range(1e-4, 1e-2, log=True)]
+    weight_decay: Annotated[float, Field(ge=0), Range(1e-7, 1e-2, log=True)]
     max_epochs: Count
     patience: Count
 
@@ -139,14 +140,33 @@ class Neural(nn.Module, Model):
         save_file({name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}, folder / WEIGHTS)
 
     @classmethod
-    def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> Scorer:
+    def restore(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> Self:
+        """The trained model itself that was saved into `folder`, for what its scores alone do not tell."""
         model = cls(hyperparameters, data)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS))
         except RuntimeError as error:
             raise PipelineError(f"{folder / WEIGHTS}: made for other data or another shape; run `dvc repro`. ({error})") from error
         model.refresh()
-        return model.scorer()
+        return model
+
+    @classmethod
+    def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> Scorer:
+        return cls.restore(hyperparameters, folder, data).scorer()
+
+
+class AttendsModalities(ABC):
+    """What a neural model also is that can say how its attention to an item is divided among the modalities.
+
+    Attributes:
+        modalities: by their order in the result; empty where the model was given none.
+    """
+
+    modalities: list[str]
+
+    @abstractmethod
+    def modality_attention(self, users: Tensor, items: Tensor) -> Tensor:
+        """The share of each modality for (B,) users with (B,) items, by index: (B, M), rows summing to 1."""
 
 
 class RankingHyperparameters(NeuralHyperparameters):
@@ -228,17 +248,11 @@ class DotProduct(Neural):
 
     def save(self, folder: Path, data: TrainingData) -> None:
         super().save(folder, data)
-        vectors = self.scorer()
-        _write_vectors(USER_VECTORS, "user_id", data.user_ids, vectors.users, folder / "user_vectors.parquet")
-        _write_vectors(ITEM_VECTORS, "item_id", data.item_ids, vectors.items, folder / "item_vectors.parquet")
+        self.scorer().save(folder, data)
 
     @classmethod
     def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> "VectorScorer":
-        device = data.train.items.device
-        return VectorScorer(
-            _read_vectors(USER_VECTORS, "user_id", data.user_ids, folder / "user_vectors.parquet").to(device),
-            _read_vectors(ITEM_VECTORS, "item_id", data.item_ids, folder / "item_vectors.parquet").to(device),
-        )
+        return VectorScorer.load(folder, data)
 
 
 @dataclass(frozen=True)
@@ -251,6 +265,20 @@ class VectorScorer:
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
         return self.users[users] @ self.items.T
+
+    def save(self, folder: Path, data: TrainingData) -> None:
+        """Write both tables of vectors into the existing `folder`, beside the published identifiers of `data`."""
+        _write_vectors(USER_VECTORS, "user_id", data.user_ids, self.users, folder / "user_vectors.parquet")
+        _write_vectors(ITEM_VECTORS, "item_id", data.item_ids, self.items, folder / "item_vectors.parquet")
+
+    @classmethod
+    def load(cls, folder: Path, data: TrainingData) -> "VectorScorer":
+        """What `save` wrote, on the device of `data`; vectors of other users or items are an error."""
+        device = data.train.items.device
+        return cls(
+            _read_vectors(USER_VECTORS, "user_id", data.user_ids, folder / "user_vectors.parquet").to(device),
+            _read_vectors(ITEM_VECTORS, "item_id", data.item_ids, folder / "item_vectors.parquet").to(device),
+        )
 
 
 def _write_vectors(table: Table, identifier: str, identifiers: pa.Array, vectors: Tensor, path: Path) -> None:

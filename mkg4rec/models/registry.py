@@ -13,7 +13,7 @@ from mkg4rec.models.base import ClosedForm, Model, Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import PARAMS_FILE, Group, Params, explain
 
-INFRASTRUCTURE = {"base", "data", "registry"}
+INFRASTRUCTURE = {"base", "data", "item_weights", "knowledge_graph", "pairwise", "registry"}
 
 
 def names() -> list[str]:
@@ -76,6 +76,18 @@ def check(params: Params) -> None:
 def create(name: str, values: dict[str, Any], data: TrainingData) -> ClosedForm | Neural:
     """A new, untrained model."""
     return model_class(name)(hyperparameters(name, values), data)
+
+
+def restore(name: str, values: dict[str, Any], folder: Path, data: TrainingData) -> Neural:
+    """The trained model itself that `folder` holds.
+
+    Raises:
+        PipelineError: the model is computed at once, and keeps nothing but what it scores with.
+    """
+    chosen = model_class(name)
+    if not issubclass(chosen, Neural):
+        raise PipelineError(f"{PARAMS_FILE}: models.{name}: computed at once; nothing of it but its scores is kept.")
+    return chosen.restore(hyperparameters(name, values), folder, data)
 
 
 def load(name: str, values: dict[str, Any], folder: Path, data: TrainingData) -> Scorer:

@@ -40,7 +40,7 @@ def fit(model: Neural, data: TrainingData, arithmetic: Arithmetic, checkpoint: C
     settings = model.hyperparameters
     objectives = model.objectives()
     optimizers: list[Optimizer] = [
-        Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True) for _ in objectives
+        Adam(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True) for _ in objectives
     ]
     restored = checkpoint.restore(model, optimizers)
     if restored:

@@ -63,11 +63,12 @@ def ranking_loss(
         unseen: (items,) bool, items that the full softmax leaves out.
     """
     if loss is Loss.SOFTMAX:
-        scores = users @ item_vectors.T / temperature
+        scores = users / temperature @ item_vectors.T
         return F.cross_entropy(scores if unseen is None else scores.masked_fill(unseen, -torch.inf), items)
     # One gather for both, because the gradient of each is a whole table.
     candidates = F.embedding(torch.cat([items.unsqueeze(1), negatives], dim=1), item_vectors)  # (B, 1 + N, D)
-    scores = torch.einsum("bd,bnd->bn", users, candidates)
+    # As a batched product of matrices, that of a few candidates takes three times as long on a CPU.
+    scores = (users.unsqueeze(1) * candidates).sum(-1)
     positive, negative = scores[:, 0], scores[:, 1:]
     if loss is Loss.SAMPLED_SOFTMAX:
         return sampled_softmax(positive / temperature, negative / temperature)

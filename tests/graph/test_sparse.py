@@ -29,3 +29,16 @@ def test_gradient_agrees_with_finite_differences() -> None:
     product = pattern.weighted(weights)
     values = torch.randn(5, 2, generator=torch.Generator().manual_seed(3), requires_grad=True)
     assert torch.autograd.gradcheck(product, (values,), eps=1e-2, atol=1e-3, rtol=1e-3)
+
+
+def test_learned_weights_have_a_gradient_too() -> None:
+    generator = torch.Generator().manual_seed(4)
+    pattern, weights, _ = _random_pattern(generator)
+    rows, columns = torch.tensor([0, 0, 0, 1, 3, 3, 5]), torch.tensor([1, 1, 4, 0, 2, 4, 0])
+    values, upstream = torch.randn(5, 3, generator=generator, requires_grad=True), torch.randn(6, 3, generator=generator)
+    weights.requires_grad_()
+    dense = torch.zeros(6, 5).index_put((rows, columns), weights, accumulate=True)
+    product, expected = pattern.product(weights, values), dense @ values
+    torch.testing.assert_close(product, expected)
+    found = torch.autograd.grad(product, (weights, values), upstream)
+    torch.testing.assert_close(found, torch.autograd.grad(expected, (weights, values), upstream))

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mkg4rec.training.samplers import ComplementSampler, shuffled_batches
+from mkg4rec.training.samplers import ComplementSampler, TailSampler, shuffled_batches
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=30), st.integers(0, 2**31))
@@ -27,6 +27,18 @@ def test_every_outsider_is_equally_likely() -> None:
     assert counts[[0, 1, 4, 9]].sum() == 0
     # Six outsiders, 10,000 draws expected each, standard deviation 91.
     assert (counts[[2, 3, 5, 6, 7, 8]] - 10_000).abs().max() < 500
+
+
+def test_a_corrupted_tail_is_no_tail_of_the_same_head_and_relation() -> None:
+    heads, relations, tails = torch.tensor([[2, 0, 1, 0, 2, 0], [0, 1, 0, 0, 1, 1], [3, 1, 0, 2, 4, 3]])
+    sampler = TailSampler(heads, relations, tails, 5)
+    facts = set(zip(heads.tolist(), relations.tolist(), tails.tolist(), strict=True))
+    torch.manual_seed(0)
+    asked = torch.arange(6).repeat(200)
+    drawn = sampler.draw(asked)
+    false = set(zip(heads[asked].tolist(), relations[asked].tolist(), drawn.tolist(), strict=True))
+    pairs = {(head, relation) for head, relation, _ in facts}
+    assert false == {(*pair, tail) for pair in pairs for tail in range(5)} - facts
 
 
 def test_batches_go_through_everything_once() -> None:

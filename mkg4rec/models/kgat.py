@@ -1,0 +1,60 @@
+"""KGAT: knowledge graph attention network (Wang et al., KDD 2019, https://arxiv.org/abs/1905.07854).
+
+Its authors stop training on the test part; here, as everywhere, validation decides.
+"""
+
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from mkg4rec.layers.aggregators import AGGREGATORS, Aggregator
+from mkg4rec.models.base import Input
+from mkg4rec.models.data import TrainingData
+from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel, KnowledgeGraphHyperparameters
+from mkg4rec.params import Lax
+from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
+
+
+class KgatHyperparameters(KnowledgeGraphHyperparameters):
+    """Attributes:
+    aggregator: how a layer joins a node with its neighbourhood (equations 6 – 8).
+    pretraining: the matrix factorisation whose vectors users and items begin with (section 4.2.3); null begins at random.
+    """
+
+    aggregator: Annotated[Aggregator, Lax]
+    pretraining: PretrainingHyperparameters | None
+
+
+class Kgat(KnowledgeAttentionModel):
+    """Embeddings of users, items and entities by TransR (equations 1 and 2), propagated over G with attention.
+
+    A layer gathers e_N = Σ π(h, r, t) e_t (equations 3 – 5) and aggregates it with e (equation 8, or 6, or 7); all its
+    outputs together make the prediction (equations 11 and 12). An epoch is BPR, then TransR, then new attention.
+    """
+
+    Hyperparameters = KgatHyperparameters
+    reads = frozenset({Input.GRAPH})
+
+    def __init__(self, hyperparameters: KgatHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters: KgatHyperparameters = hyperparameters
+        layer = AGGREGATORS[hyperparameters.aggregator]
+        self.layers = nn.ModuleList(
+            layer(1, width, next_width, hyperparameters.negative_slope) for width, next_width in pairwise(hyperparameters.widths)
+        )
+        self.to(data.train.items.device)
+        self.refresh()
+
+    def pretrain(self, data: TrainingData) -> None:
+        if self.hyperparameters.pretraining is None:
+            return
+        users, items = bpr_embeddings(data, self.hyperparameters.dimension, self.hyperparameters.pretraining)
+        with torch.no_grad():
+            self.embeddings[: len(items)] = items
+            self.embeddings[self.graph.num_entities :] = users
+
+    def initial_nodes(self) -> Tensor:
+        """e⁰, (1, nodes, d)."""
+        return self.embeddings.unsqueeze(0)

@@ -1,0 +1,154 @@
+"""What models on the collaborative knowledge graph have in common.
+
+All follow KGAT (Wang et al., KDD 2019, https://arxiv.org/abs/1905.07854): the nodes of G have embeddings that make its
+facts plausible, and a node's final vector collects what layers of propagation over G bring to it.
+"""
+
+from abc import abstractmethod
+from typing import Annotated, Any, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from mkg4rec.graph.collaborative import CollaborativeGraph
+from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.layers.attention import knowledge_attention
+from mkg4rec.layers.transr import TransR
+from mkg4rec.models.base import DotProduct, Objective, RankingHyperparameters
+from mkg4rec.models.data import TrainingData
+from mkg4rec.params import Count
+from mkg4rec.training.samplers import TailSampler, shuffled_batches
+from mkg4rec.tuning.space import Range
+
+
+class KnowledgeGraphHyperparameters(RankingHyperparameters):
+    """What these models add.
+
+    Attributes:
+        dimension: d of the embeddings.
+        num_layers, layer_dimensions: propagation uses the first `num_layers` of the widths.
+        message_dropout: share of a layer's output that is dropped in training.
+        kg_batch_size: facts in a batch of the knowledge graph's loss.
+        negative_slope: of every LeakyReLU. The papers do not say; 0.2 is what KGAT's TensorFlow code uses.
+    """
+
+    dimension: Count
+    num_layers: Count
+    layer_dimensions: Annotated[list[Count], Field(min_length=1)]
+    message_dropout: Annotated[float, Field(ge=0, lt=1), Range(0.0, 0.5)]
+    kg_batch_size: Count
+    negative_slope: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _have_a_width_for_every_layer(self) -> Self:
+        if self.num_layers > len(self.layer_dimensions):
+            raise ValueError(f"num_layers is {self.num_layers}, but layer_dimensions has {len(self.layer_dimensions)} widths")
+        return self
+
+    @property
+    def widths(self) -> list[int]:
+        """Of e⁰, …, e^L."""
+        return [self.dimension, *self.layer_dimensions[: self.num_layers]]
+
+
+class KnowledgeGraphModel(DotProduct):
+    """Trained in turn for recommendation and for the facts of G, with e* = e⁰ ‖ … ‖ e^L.
+
+    A subclass gives e⁰, its layers, how a layer reads the neighbourhoods, and the loss of facts.
+
+    Attributes:
+        graph: G, with nodes numbered as in `CollaborativeGraph`.
+        layers: of propagation.
+    """
+
+    hyperparameters: KnowledgeGraphHyperparameters
+    layers: nn.ModuleList
+
+    def __init__(self, hyperparameters: KnowledgeGraphHyperparameters, data: TrainingData, graph: CollaborativeGraph) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters: KnowledgeGraphHyperparameters = hyperparameters
+        self.graph = graph
+        self.negative_tails = TailSampler(graph.heads, graph.relations, graph.tails, graph.num_nodes)
+
+    @abstractmethod
+    def initial_nodes(self) -> Tensor:
+        """e⁰, (…, nodes, d)."""
+
+    @abstractmethod
+    def propagate_once(self, layer: nn.Module, nodes: Tensor) -> Tensor:
+        """e^{l+1} from e^l by one of `layers`, before dropout."""
+
+    @abstractmethod
+    def fact_loss(self, heads: Tensor, relations: Tensor, tails: Tensor, corrupted_tails: Tensor) -> Tensor:
+        """The mean loss of (B,) facts of G, each beside a false one."""
+
+    def objectives(self) -> list[Objective[Any]]:
+        """The recommendation, then every edge of G once."""
+        edges, size, device = len(self.graph.heads), self.hyperparameters.kg_batch_size, self.graph.heads.device
+        return [
+            self.recommendation(),
+            Objective("kg_loss", -(-edges // size), lambda: shuffled_batches(edges, size, device), self.kg_loss),
+        ]
+
+    def kg_loss(self, edges: Tensor) -> Tensor:
+        """The loss of (B,) edges of G, each with one corrupted tail."""
+        corrupted_tails = self.negative_tails.draw(edges)
+        return self.fact_loss(self.graph.heads[edges], self.graph.relations[edges], self.graph.tails[edges], corrupted_tails)
+
+    def final_vectors(self) -> tuple[Tensor, Tensor]:
+        final = self.propagate(self.initial_nodes())
+        return final[self.graph.num_entities :], final[: self.graph.num_items]
+
+    def propagate(self, nodes: Tensor) -> Tensor:
+        """e* of e⁰, (…, nodes, d) → (…, nodes, D).
+
+        The un-normalised value goes on, its L2-normalised copy is concatenated: KGAT's code does so, its paper does not say.
+        """
+        outputs = [nodes]
+        for layer in self.layers:
+            nodes = F.dropout(self.propagate_once(layer, nodes), self.hyperparameters.message_dropout, self.training)
+            outputs.append(F.normalize(nodes.float(), dim=-1))
+        return torch.cat([output.float() for output in outputs], dim=-1)
+
+
+class KnowledgeAttentionModel(KnowledgeGraphModel):
+    """TransR on G, whose projections also give the attention that is constant during an epoch.
+
+    Nodes are (M, nodes, d) for M modalities, each with a graph and layers of its own; M is 1 where there are none.
+    """
+
+    def __init__(self, hyperparameters: KnowledgeGraphHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data, data.graph)
+        nodes, dimension = self.graph.num_nodes, hyperparameters.dimension
+        self.embeddings = nn.Parameter(nn.init.xavier_uniform_(torch.empty(nodes, dimension)))
+        self.transr = TransR(self.graph.num_relations, dimension)
+        self.pattern = Pattern.build(self.graph.heads, self.graph.tails, (nodes, nodes))
+
+    def refresh(self) -> None:
+        """π of the whole graph from the present weights; constant until the next call."""
+        self.attention = self.pattern.weighted(knowledge_attention(self.graph, self.embeddings, self.transr))
+
+    def compile_layers(self) -> None:
+        for layer in self.layers:
+            layer.compile()
+
+    def fact_loss(self, heads: Tensor, relations: Tensor, tails: Tensor, corrupted_tails: Tensor) -> Tensor:
+        vectors = self.embeddings
+        return self.transr.loss(vectors[heads], relations, vectors[tails], vectors[corrupted_tails])
+
+    def propagate_once(self, layer: nn.Module, nodes: Tensor) -> Tensor:
+        propagated: Tensor = layer(nodes, per_modality(self.attention, nodes))
+        return propagated
+
+    def propagate(self, nodes: Tensor) -> Tensor:
+        """(M, nodes, d) → (nodes, M · D), modalities concatenated."""
+        return super().propagate(nodes).permute(1, 0, 2).flatten(1)
+
+
+def per_modality(product: SparseProduct, nodes: Tensor) -> Tensor:
+    """The sparse product for all modalities at once: (M, columns, d) → (M, rows, d)."""
+    sides = len(nodes)
+    rows = product(nodes.permute(1, 0, 2).flatten(1))
+    return rows.view(len(rows), sides, -1).permute(1, 0, 2)

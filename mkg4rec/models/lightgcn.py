@@ -1,0 +1,39 @@
+"""LightGCN (He et al., SIGIR 2020, https://arxiv.org/abs/2002.02126)."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from mkg4rec.graph.bipartite import symmetric_normalised
+from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
+from mkg4rec.models.data import TrainingData
+from mkg4rec.params import Count, Group
+
+
+class LightGcnHyperparameters(BprMfHyperparameters):
+    """`num_layers` is K; the regularization is on the embeddings e⁰ of a batch (equation 15)."""
+
+    num_layers: Count
+
+
+class LightGcn(BprMf):
+    """Matrix factorisation whose vectors are smoothed over the graph of interactions; without layers it is BPR-MF.
+
+    e_u^{k+1} = Σ_{i ∈ N_u} e_i^k / √(|N_u| |N_i|), e_i^{k+1} likewise (equation 3); e* = Σ_k α_k e^k with
+    α_k = 1 / (K + 1) (equation 4); ŷ_ui = e*_u · e*_i (equation 5). The e⁰ are all there is to learn.
+    """
+
+    Hyperparameters: ClassVar[type[Group]] = LightGcnHyperparameters
+
+    def __init__(self, hyperparameters: LightGcnHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.num_layers = hyperparameters.num_layers
+        self.adjacency = symmetric_normalised(data.train)
+
+    def final_vectors(self) -> tuple[Tensor, Tensor]:
+        """The means of the layers: (users, d) and (items, d)."""
+        users, items = all_users, all_items = super().final_vectors()
+        for _ in range(self.num_layers):
+            users, items = self.adjacency(items), self.adjacency.T(users)
+            all_users, all_items = all_users + users, all_items + items
+        return all_users / (self.num_layers + 1), all_items / (self.num_layers + 1)

@@ -1,0 +1,122 @@
+"""BPR-MF, the losses and the similarity that it may have instead, and its vectors as a beginning for other models."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from mkg4rec import params
+from mkg4rec.device import seed_everything
+from mkg4rec.errors import PipelineError
+from mkg4rec.evaluation.metrics import validation_metrics
+from mkg4rec.models import registry
+from mkg4rec.models.base import VectorScorer
+from mkg4rec.models.bpr_mf import BprMf
+from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
+from tests.conftest import ROOT
+from tests.worlds import checkerboard
+
+
+def _model(**changes: Any) -> BprMf:
+    torch.manual_seed(0)
+    values = params.load(ROOT / "params.yaml").models["bpr_mf"] | {"dimension": 4} | changes
+    model = registry.create("bpr_mf", values, checkerboard()[0])
+    assert isinstance(model, BprMf)
+    # Long vectors, so that a wrong term shows.
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    return model
+
+
+@torch.no_grad()
+def test_a_score_is_an_inner_product() -> None:
+    model = _model()
+    scores = model.scorer().score(torch.tensor([3, 0]))
+    for row, user in enumerate([3, 0]):
+        for item in range(len(model.items)):
+            expected = sum(float(w) * float(h) for w, h in zip(model.users[user], model.items[item], strict=True))
+            assert scores[row, item].item() == pytest.approx(expected, abs=1e-5)
+
+
+@torch.no_grad()
+def test_a_cosine_score_is_that_of_unit_vectors() -> None:
+    model = _model(similarity="cosine")
+    scores = model.scorer().score(torch.tensor([5]))
+    for item in range(len(model.items)):
+        user_vector, item_vector = model.users[5], model.items[item]
+        expected = float(user_vector @ item_vector) / math.sqrt(float(user_vector @ user_vector) * float(item_vector @ item_vector))
+        assert scores[0, item].item() == pytest.approx(expected, abs=1e-5)
+
+
+@torch.no_grad()
+def test_the_penalty_is_on_what_the_batch_involves() -> None:
+    model = _model(regularization=0.3)
+    users, items, negatives = torch.tensor([1, 1, 4]), torch.tensor([1, 3, 0]), torch.tensor([[2], [2], [5]])
+    expected = 0.0
+    for user, item, negative in zip(users, items, negatives[:, 0], strict=True):
+        expected += 0.3 / 2 * float(model.users[user].norm() ** 2 + model.items[item].norm() ** 2 + model.items[negative].norm() ** 2) / 3
+    assert float(model.penalty(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_rows_outside_the_batch_have_no_gradient() -> None:
+    model = _model()
+    data, _ = checkerboard()
+    positives = torch.tensor([0, 1])
+    model.recommendation_loss(positives).backward()
+    assert model.users.grad is not None
+    involved = model.users.grad.abs().sum(1).nonzero().squeeze(1)
+    assert involved.tolist() == data.train.users[positives].unique().tolist()
+
+
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+@pytest.mark.parametrize("loss", ["bpr", "sampled_softmax", "softmax"])
+def test_descent_on_every_loss_lifts_what_was_taken(loss: str, similarity: str) -> None:
+    data, right = checkerboard()
+    model = _model(loss=loss, similarity=similarity, num_negatives=5, regularization=0.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    everything = torch.arange(len(data.train))
+    for _ in range(60):
+        optimizer.zero_grad()
+        model.recommendation_loss(everything).backward()
+        optimizer.step()
+    scores = model.scorer().score(torch.arange(data.num_users))
+    assert scores[right].mean() > scores[~right].mean() + 0.3
+
+
+def _pretrained(**changes: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    seed_everything(1)
+    values = {"epochs": 12, "patience": 12, "learning_rate": 0.02, "batch_size": 64, "regularization": 0.001} | changes
+    return bpr_embeddings(checkerboard()[0], 6, PretrainingHyperparameters(**values))
+
+
+def test_pretrained_vectors_rank_well_and_are_the_same_for_a_seed() -> None:
+    data, _ = checkerboard()
+    users, items = _pretrained()
+    assert users.shape == (data.num_users, 6)
+    assert items.shape == (data.num_items, 6)
+    assert not users.requires_grad
+    assert not items.requires_grad
+    assert validation_metrics(VectorScorer(users, items), data.train, data.valid)["ndcg@20"] > 0.9
+    for first, second in zip((users, items), _pretrained(), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_pretraining_stops_for_lack_of_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    _pretrained(epochs=500, patience=2)
+    assert capsys.readouterr().out.count("\nepoch") < 100
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dimension": 0}, "models.bpr_mf.dimension"),
+        ({"regularization": -0.1}, "models.bpr_mf.regularization"),
+        ({"loss": "hinge"}, "models.bpr_mf.loss"),
+        ({"similarity": "euclid"}, "models.bpr_mf.similarity"),
+        ({"temperature": 0.0}, "models.bpr_mf.temperature"),
+    ],
+)
+def test_refuses_impossible_values(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        _model(**changes)
