@@ -42,4 +42,4 @@ lock: setup ## resolve requirements.in anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header requirements.in -o requirements.lock
 
 clean: ## remove the environment and everything that the stages wrote (not the caches)
-	rm -rf $(ENVIRONMENT) data models results training reports
+	rm -rf $(ENVIRONMENT) data models results training case_studies reports

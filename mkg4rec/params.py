@@ -5,6 +5,7 @@ impossible value, a data set in `run:` that is not described. The hyper-paramete
 `tuned:` are checked by the model that they belong to (`mkg4rec.models.registry`).
 """
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -140,6 +141,26 @@ class Evaluate(Group):
     rare_interactions: Annotated[int, Field(ge=0)]
 
 
+class CaseStudy(Group):
+    """Whose lists show how a model's attention is divided among the modalities of the items.
+
+    Attributes:
+        users: published identifiers, as numbers or strings; where none is given, users are picked.
+        picked: how many are picked.
+        items: of a list, from its top.
+    """
+
+    users: list[int | str]
+    picked: Count
+    items: Annotated[int, Field(ge=1, le=50)]
+
+    @model_validator(mode="after")
+    def _name_every_user_once(self) -> Self:
+        if len(set(self.users)) < len(self.users):
+            raise ValueError(f"a user stands twice in {self.users}")
+        return self
+
+
 class AblationTable(Group):
     """A table of a model and its variants.
 
@@ -258,6 +279,7 @@ class Params(Group):
     split: Split
     train: Train
     evaluate: Evaluate
+    case_study: CaseStudy
     report: Report
     datasets: dict[Name, Dataset]
     models: dict[Name, dict[str, Any]]
@@ -298,6 +320,13 @@ class Params(Group):
         return self.models[model]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-05 is a number, as YAML 1.2 has it and dvc writes it."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("+-0123456789"))
+
+
 def load(path: Path = PARAMS_FILE) -> Params:
     """Read and check `path`.
 
@@ -306,7 +335,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)
     except FileNotFoundError as error:
         raise PipelineError(f"{path}: there is no such file; run from the root of the repository.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -253,6 +253,22 @@ PER_USER = Table(
 """Every user with a test item: how many there are, and Recall, MRR and NDCG of the user's list as
 `mkg4rec.evaluation.metrics` defines them; those of rare items are missing where the user has no rare test item."""
 
+ATTENTION = Table(
+    "attention",
+    (
+        _identifier("user_id"),
+        _index("rank"),
+        _identifier("item_id"),
+        _text("title"),
+        Column("score", (pa.float32(),)),
+        Column("hit", (pa.bool_(),)),
+        _text("modality"),
+        Column("attention", (pa.float32(),)),
+    ),
+)
+"""A model's case study: the best items of some users as in its top lists, a row per modality with its share of the attention
+that the model gives the pair of user and item. The shares of a pair sum to 1; no row where there is nothing to show."""
+
 COLD_PER_USER = Table(
     "per-user values on warm and cold items",
     (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from mkg4rec.errors import PipelineError
 
@@ -128,6 +129,16 @@ class Layout:
 
     def top_lists(self, model: str) -> Path:
         return Path("results") / self.dataset / model / "top_lists.parquet"
+
+    def case_study(self, model: str) -> Path:
+        """A folder: attention.md and a figure per user beside the table."""
+        return Path("case_studies") / self.dataset / model
+
+    def attention(self, model: str) -> Path:
+        return self.case_study(model) / "attention.parquet"
+
+    def case_figure(self, model: str, user: int | str) -> Path:
+        return self.case_study(model) / f"user-{quote(str(user), safe='')}.png"
 
     @property
     def report(self) -> Path:

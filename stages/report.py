@@ -15,7 +15,7 @@ from mkg4rec.report.published import published_results
 from mkg4rec.report.statistics import statistics, statistics_grid
 from mkg4rec.report.summary import Result, Summary, over_seeds, read_result, summarize
 from mkg4rec.report.tables import Comparison, ablations, main_rows, write_cold, write_comparison, write_statistics
-from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, POSTERS, RELATIONS, TOP_LISTS
+from mkg4rec.tables import ATTENTION, CATALOGUE, ENTITIES, INTERACTIONS, POSTERS, RELATIONS, TOP_LISTS
 from stages import run
 from stages.layout import Layout
 
@@ -36,6 +36,7 @@ def main(dataset: str) -> None:
     found = statistics(positives, ENTITIES.read(layout.entities), RELATIONS.read(layout.relations))
     taken = pa.concat_tables([INTERACTIONS.read(layout.split(part)) for part in ("train", "valid")])
     examples = _examples(layout, summary, settings.report.examples, catalogue, taken)
+    case_studies = _case_studies(layout, [result.model for result in summary.results])
     sizes = {
         "users ranked for": int(summary.results[0].metrics["users"]),
         "items": len(catalogue),
@@ -67,7 +68,7 @@ def main(dataset: str) -> None:
                 Figure("Items that the training saw, and items that it did not", folder / "cold.png"),
             )
         tables["The data set"] = (statistics_grid(dataset, found), Figure("The long tail of its items", folder / "statistics.png"))
-        page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions, published, tables)
+        page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions, published, tables, case_studies)
         (folder / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -82,6 +83,16 @@ def _examples(layout: Layout, summary: Summary, count: int, catalogue: pa.Table,
     users = choose_users(summary.results[0].per_user, count)
     top_lists = {model: TOP_LISTS.read(layout.top_lists(model)) for model in shown}
     return build_examples(users, taken, top_lists, catalogue, POSTERS.read(layout.posters))
+
+
+def _case_studies(layout: Layout, models: list[str]) -> list[Figure]:
+    """The figures of the users whose case each of `models` shows; a model that cannot show any has none."""
+    users = {model: ATTENTION.read(layout.attention(model))["user_id"].unique().to_pylist() for model in models}
+    return [
+        Figure(f"How {model} divides its attention for user {user}", layout.case_figure(model, user))
+        for model in models
+        for user in users[model]
+    ]
 
 
 def _training_figure(layout: Layout, models: list[str], colours: dict[str, str], folder: Path) -> list[Figure]:

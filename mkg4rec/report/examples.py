@@ -96,7 +96,7 @@ def build_examples(
         model: _by_user(rows.filter(pc.less_equal(rows["rank"], LIST_LENGTH)).sort_by("rank"), users) for model, rows in top_lists.items()
     }
     listed = {row["item_id"] for by_user in lists.values() for rows in by_user.values() for row in rows}
-    titles = {row["item_id"]: _title(row) for row in catalogue.select(["item_id", "title", "year"]).to_pylist()}
+    titles = {row["item_id"]: full_title(row) for row in catalogue.select(["item_id", "title", "year"]).to_pylist()}
     wanted = posters.filter(pc.is_in(posters["item_id"], pa.array(sorted(listed), posters["item_id"].type)))
     pictures = {row["item_id"]: thumbnail(row["image"]) for row in wanted.select(["item_id", "image"]).to_pylist()}
 
@@ -134,5 +134,6 @@ def _by_user(rows: pa.Table, users: pa.Table) -> dict[Identifier, list[Row]]:
     return grouped
 
 
-def _title(row: Row) -> str:
+def full_title(row: Row) -> str:
+    """The title of a row of the catalogue, with the year where it is known."""
     return f"{row['title']} ({row['year']})" if row["year"] else str(row["title"])

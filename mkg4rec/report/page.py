@@ -44,6 +44,7 @@ def render_page(
     rare_interactions: int,
     published: Mapping[str, Published],
     tables: Mapping[str, tuple[Grid, Figure]],
+    case_studies: Sequence[Figure],
 ) -> str:
     """The page as HTML.
 
@@ -56,6 +57,7 @@ def render_page(
         rare_interactions: the most train interactions that a rare item has.
         published: by model, the numbers of a paper.
         tables: by title, further tables with their pictures.
+        case_studies: how models divide their attention, a picture per user.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -70,6 +72,7 @@ def render_page(
         examples=examples,
         rare_interactions=rare_interactions,
         tables=tables,
+        case_studies=case_studies,
         several_seeds=any(result.num_seeds > 1 for result in summary.results),
     )
 

@@ -8,7 +8,7 @@ from tests.pipeline.clone import Clone
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
-OUTPUTS = ("data", "models", "training", "results", "metrics", "reports", ".mkg4rec")
+OUTPUTS = ("data", "models", "training", "results", "case_studies", "metrics", "reports", ".mkg4rec")
 
 
 @pytest.mark.parametrize(

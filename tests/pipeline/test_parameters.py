@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 TRAINING = {"train@demo-multi_kg4rec", "train@demo-ease"}
 EVALUATION = {"evaluate@demo-multi_kg4rec", "evaluate@demo-ease"}
+CASE_STUDIES = {"case_study@demo-multi_kg4rec", "case_study@demo-ease"}
 
 USED_BY: dict[str, tuple[object, set[str]]] = {
     "http.backoff": (0.25, {"download@demo", "fetch_media@demo"}),
@@ -20,8 +21,10 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "split.seed": (1, {"split@demo", "split_cold@demo"}),
     "split.cold": (0.2, {"split_cold@demo"}),
     "train.seed": (1, {"gather@demo"}),
+    "evaluate.device": ("cpu", {*EVALUATION, *CASE_STUDIES}),
     "evaluate.block_size": (2048, EVALUATION),
     "evaluate.rare_interactions": (9, {*EVALUATION, "report@demo"}),
+    "case_study.items": (5, CASE_STUDIES),
     "report.examples": (5, {"report@demo"}),
     "datasets.demo.synthetic.seed": (1, {"synthesize@demo"}),
     "datasets.demo.link.min_rating": (4, {"link@demo"}),
@@ -72,7 +75,8 @@ def test_a_parameter_rebuilds_the_model_that_it_concerns(clone: Clone, key: str,
     clone.set(key, value)
     repro = clone.succeed("dvc", "repro")
     ran = [stage for stage in repro.stages if stage != "embed@demo"]
-    assert ran == ["validate", *before, "gather@demo", f"train@demo-{model}", f"evaluate@demo-{model}", "report@demo"]
+    of_model = [f"{stage}@demo-{model}" for stage in ("train", "evaluate", "case_study")]
+    assert ran == ["validate", *before, "gather@demo", *of_model, "report@demo"]
 
 
 def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
@@ -81,7 +85,8 @@ def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("models:\n", variant), encoding="utf-8")
     clone.set("run.models", "[multi_kg4rec, ease, ease_strong]")
     repro = clone.succeed("dvc", "repro")
-    assert repro.stages == ["validate", "gather@demo", "train@demo-ease_strong", "evaluate@demo-ease_strong", "report@demo"]
+    of_variant = [f"{stage}@demo-ease_strong" for stage in ("train", "evaluate", "case_study")]
+    assert repro.stages == ["validate", "gather@demo", *of_variant, "report@demo"]
     assert clone.read("metrics/demo/ease.json") != clone.read("metrics/demo/ease_strong.json")
 
 
@@ -117,8 +122,16 @@ def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     path = clone.path / "mkg4rec" / "models" / "ease.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")
     repro = clone.succeed("dvc", "repro")
-    # The model's weights come out the same, so that nothing but their evaluation follows.
-    assert repro.stages == ["validate", "gather@demo", "train@demo-ease", "evaluate@demo-ease"]
+    # The model's weights come out the same, so that nothing but what is read off them follows.
+    assert repro.stages == ["validate", "gather@demo", "train@demo-ease", "evaluate@demo-ease", "case_study@demo-ease"]
+
+
+def test_another_user_is_shown_without_training(clone: Clone) -> None:
+    clone.set("case_study.users", "[7]")
+    repro = clone.succeed("dvc", "repro")
+    assert set(repro.stages) == {"validate", *CASE_STUDIES, "report@demo"}
+    assert (clone.path / "case_studies/demo/multi_kg4rec/user-7.png").exists()
+    assert "divides its attention for user 7" in clone.read("reports/demo/index.html")
 
 
 def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:
@@ -131,7 +144,13 @@ def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> Non
     clone.set("split.seed", 1)
     clone.succeed("dvc", "repro", "split@demo", "split_cold@demo")
     # Everything after the changed stage, which was run just now.
-    assert set(json.loads(clone.succeed("dvc", "status", "--json").output)) == {"validate", *TRAINING, *EVALUATION, "report@demo"}
+    assert set(json.loads(clone.succeed("dvc", "status", "--json").output)) == {
+        "validate",
+        *TRAINING,
+        *EVALUATION,
+        *CASE_STUDIES,
+        "report@demo",
+    }
 
 
 def test_a_comment_is_only_validated(clone: Clone) -> None:

@@ -49,12 +49,13 @@ TABLES = {
     **{LAYOUT.split(part): tables.INTERACTIONS for part in ("train", "valid", "test")},
     **{LAYOUT.per_user(model): tables.PER_USER for model in MODELS},
     **{LAYOUT.top_lists(model): tables.TOP_LISTS for model in MODELS},
+    LAYOUT.attention("multi_kg4rec"): tables.ATTENTION,
 }
 
 
 def test_the_first_repro_runs_every_stage_once(first_repro: Finished) -> None:
     expected = {"validate", *(f"{stage}@demo" for stage in BY_DATASET)}
-    expected |= {f"{stage}@demo-{model}" for stage in ("train", "evaluate") for model in MODELS}
+    expected |= {f"{stage}@demo-{model}" for stage in ("train", "evaluate", "case_study") for model in MODELS}
     assert len(first_repro.stages) == len(expected)
     assert set(first_repro.stages) == expected
     assert first_repro.stages[0] == "validate"
@@ -108,6 +109,16 @@ def test_the_report_shows_models_and_pictures(built: Clone) -> None:
     assert {"metrics.csv", "metrics.md", "metrics.png", "training.png"} <= {path.name for path in (built.path / LAYOUT.report).iterdir()}
 
 
+def test_the_case_study_shows_two_users(built: Clone) -> None:
+    attention = tables.ATTENTION.read(built.path / LAYOUT.attention("multi_kg4rec"))
+    users = attention["user_id"].unique().to_pylist()
+    assert len(users) == 2
+    assert len(attention) == 2 * 10 * 2
+    assert all((built.path / LAYOUT.case_figure("multi_kg4rec", user)).exists() for user in users)
+    assert len(tables.ATTENTION.read(built.path / LAYOUT.attention("ease"))) == 0
+    assert built.read(str(LAYOUT.report / "index.html")).count("How multi_kg4rec divides its attention for user ") == 2
+
+
 def test_git_sees_the_lock_and_the_metrics(built: Clone) -> None:
     committed = built.succeed("git", "show", "--name-only", "--format=", "HEAD").output.split()
     metrics = [str(path(model)) for path in (LAYOUT.metrics, LAYOUT.validation) for model in MODELS]
@@ -121,7 +132,7 @@ def test_the_dump_stays_out_of_the_cache(built: Clone) -> None:
 
 
 def test_nothing_is_left_half_written(built: Clone) -> None:
-    written = built.contents("data", "models", "training", "results", "metrics", "reports")
+    written = built.contents("data", "models", "training", "results", "case_studies", "metrics", "reports")
     assert written
     assert [name for name in written if "/." in name.replace("/.gitignore", "")] == []
 

@@ -44,7 +44,7 @@ def render(tmp_path: Path, summary: Summary = SUMMARY, title: str = TITLE) -> st
     recommendations = [Recommendation(title, "data:image/jpeg;base64,AAAA", hit=True), Recommendation("Heat (1995)", "", hit=False)]
     example = Example("A1B2", ["Alien (1979)", title], 25, 4, [RecommendationList("ease", recommendations)])
     figures = [Figure("Accuracy", tmp_path / "metrics.png")]
-    return render_page("demo", {"items": 3476}, summary, figures, [example], rare_interactions=10, published={}, tables={})
+    return render_page("demo", {"items": 3476}, summary, figures, [example], rare_interactions=10, published={}, tables={}, case_studies=[])
 
 
 def test_the_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

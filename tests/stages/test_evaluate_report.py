@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
-from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
+from mkg4rec.report.case_study import attention_table
+from mkg4rec.tables import ATTENTION, CATALOGUE, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
 from stages import evaluate, report
 from stages.inputs import training_data
 from stages.layout import Layout
@@ -147,7 +148,7 @@ def test_evaluate_twice_gives_the_same_bytes() -> None:
 
 
 def write_results() -> None:
-    """Results and training logs of two made-up models."""
+    """Results, training logs and the case study of two made-up models."""
     layout = Layout(DATASET)
     generator = np.random.default_rng(1)
     for model, strength, epochs in (("ease", 0.3, 1), ("multi_kg4rec", 0.25, 4)):
@@ -166,12 +167,16 @@ def write_results() -> None:
             "hit": generator.random(50 * NUM_USERS) < 0.2,
         }
         TOP_LISTS.write(pa.table(rows), layout.top_lists(model))
+        sides = ["visual", "text"] if model == "multi_kg4rec" else []
+        shares = np.full((10, len(sides)), 0.5, np.float32)
+        ATTENTION.write(attention_table(pa.table(rows)[:10], sides, shares, CATALOGUE.read(layout.catalogue)), layout.attention(model))
         layout.training(model).mkdir(parents=True)
         (layout.training(model) / "loss.csv").write_text(
             "epoch,loss\n" + "".join(f"{epoch},{1 / epoch}\n" for epoch in range(1, epochs + 1))
         )
         validation = "".join(f"{epoch},0.1,0.2,{0.01 * epoch}\n" for epoch in range(1, epochs + 1))
         (layout.training(model) / "validation.csv").write_text(f"epoch,recall@20,mrr@20,ndcg@20\n{validation}")
+    layout.case_figure("multi_kg4rec", USER_IDS[0]).write_bytes(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("world")
@@ -189,7 +194,8 @@ def test_report_writes_tables_figures_and_a_page_twice_the_same() -> None:
     assert written[0] == written[1]
     page = written[0]["index.html"].decode()
     assert page.count("<h3>User ") == 6
-    assert page.count('src="data:image/png') == 3
+    assert page.count('src="data:image/png') == 4
+    assert f"How multi_kg4rec divides its attention for user {USER_IDS[0]}" in page
     assert "http" not in page
     assert "&lt;b&gt;Title" in page
     assert "multi_kg4rec" in written[0]["metrics.md"].decode()
