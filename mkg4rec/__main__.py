@@ -1,4 +1,4 @@
-"""The command line: `python -m mkg4rec summary [DATASET …]`."""
+"""The command line: `python -m mkg4rec summary [DATASET …]`, `python -m mkg4rec tune DATASET MODEL [MODEL …]`."""
 
 import argparse
 import sys
@@ -12,17 +12,35 @@ from stages.layout import Layout
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m mkg4rec", description="Look at what the pipeline made.")
+    parser = argparse.ArgumentParser(prog="python -m mkg4rec", description="Look at what the pipeline made, and improve on it.")
     commands = parser.add_subparsers(title="commands", required=True)
     command = commands.add_parser("summary", help="the metrics of every model, and where to look next")
     command.add_argument("datasets", nargs="*", metavar="DATASET", help="data sets of params.yaml; those of run.datasets by default")
     command.set_defaults(run=lambda arguments: print_summary(arguments.datasets))
+    command = commands.add_parser("tune", help="search hyper-parameters by their NDCG@20 on the validation part")
+    command.add_argument("dataset", metavar="DATASET", help="a data set of run.datasets")
+    command.add_argument("models", nargs="+", metavar="MODEL", help="models of run.models, each with the same number of trials")
+    command.add_argument("--trials", type=int, default=20, metavar="N", help="values to try for each model (20)")
+    command.add_argument("--seeds", type=int, nargs="+", metavar="S", help="trainings of a trial, which counts by their mean (train.seed)")
+    command.add_argument("--jobs", type=int, default=1, metavar="J", help="trainings at a time (1)")
+    command.add_argument("--apply", action=argparse.BooleanOptionalAction, default=True, help="write the best values into params.yaml")
+    command.set_defaults(run=_tune)
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here; `dvc queue stop --kill` ends trainings in the background", file=sys.stderr)
+        sys.exit(130)
+
+
+def _tune(arguments: argparse.Namespace) -> None:
+    # Optuna and dvc take seconds to import, for which no other command should wait.
+    from mkg4rec.tuning.search import tune
+
+    tune(arguments.dataset, arguments.models, arguments.trials, arguments.seeds, arguments.jobs, arguments.apply)
 
 
 def print_summary(datasets: list[str]) -> None:

@@ -26,7 +26,8 @@ def _json(clone: Clone, *command: str) -> Any:
 
 
 def test_an_experiment_trains_and_evaluates_one_model(experiment: tuple[Clone, Finished]) -> None:
-    assert experiment[1].stages == ["validate", "gather@demo", "train@demo-multi_kg4rec", "evaluate@demo-multi_kg4rec", "report@demo"]
+    of_model = [f"{stage}@demo-multi_kg4rec" for stage in ("train", "evaluate", "case_study")]
+    assert experiment[1].stages == ["validate", "gather@demo", *of_model, "report@demo"]
 
 
 def test_params_diff_shows_what_was_changed(experiment: tuple[Clone, Finished]) -> None:
@@ -91,3 +92,25 @@ def test_a_deleted_model_is_restored_without_training(clone: Clone) -> None:
 def test_one_target_builds_that_alone(clone: Clone) -> None:
     clone.set("evaluate.block_size", 16)
     assert clone.succeed("dvc", "repro", "evaluate@demo-ease").stages == ["evaluate@demo-ease"]
+
+
+def test_queued_experiments_go_over_models_and_seeds(clone: Clone) -> None:
+    targets = ("train@demo-multi_kg4rec", "train@demo-ease")
+    clone.succeed("dvc", "exp", "run", "--queue", "--allow-missing", "--name", "seed", "--set-param", "train.seed=0,1", *targets)
+    # dvc's workers live on for seconds, and keep open what the command wrote to.
+    clone.succeed("bash", "-c", "dvc exp run --run-all --jobs 2 > ../run-all.log 2>&1")
+    logs = [clone.succeed("dvc", "queue", "logs", name).output for name in ("seed-1", "seed-2")]
+    assert [Finished(0, log).stages for log in logs] == [[], ["gather@demo", "train@demo-multi_kg4rec"]]
+
+    compared = _json(clone, "metrics", "diff", "seed-1", "seed-2")
+    assert set(compared) == {VALIDATION}
+    files = (VALIDATION, "metrics/demo/validation/ease.json")
+    shown = clone.succeed("dvc", "metrics", "diff", "--all", "--targets", *files, "--", "seed-1", "seed-2").output.splitlines()
+    assert shown[0].split() == ["Path", "Metric", "seed-1", "seed-2", "Change"]
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in shown[1:]}
+    assert set(rows) == {(file, metric) for file in files for metric in ("epoch", "recall@20", "mrr@20", "ndcg@20")}
+    first, second, change = (float(cell) for cell in rows[VALIDATION, "ndcg@20"])
+    assert first != second
+    assert second - first == pytest.approx(change, abs=1e-4)
+    # Nothing about EASE is drawn.
+    assert float(rows[files[1], "ndcg@20"][2]) == 0
