@@ -56,6 +56,11 @@ class Interactions:
         """(nnz,) user · num_items + item, ascending."""
         return self.users * self.num_items + self.items
 
+    @cached_property
+    def transposed(self) -> "Interactions":
+        """items × users."""
+        return Interactions.from_pairs(self.items, self.users, self.num_items, self.num_users)
+
     def contains(self, users: Tensor, items: Tensor) -> Tensor:
         """Whether each (user, item) is an entry; `users` and `items` broadcast to the result's shape."""
         wanted = users * self.num_items + items

@@ -31,6 +31,13 @@ def test_is_the_dense_matrix(pairs: list[tuple[int, int]]) -> None:
     assert torch.equal(torch.stack([interactions.users, interactions.items]), dense.nonzero().T)
 
 
+@given(PAIRS)
+def test_transposed_is_the_dense_matrix_transposed(pairs: list[tuple[int, int]]) -> None:
+    transposed = _from(pairs).transposed
+    assert (transposed.num_users, transposed.num_items) == (9, 7)
+    assert torch.equal(torch.stack([transposed.users, transposed.items]), _dense(pairs).T.nonzero().T)
+
+
 @given(PAIRS, st.lists(st.integers(0, 6), max_size=9))
 def test_rows_are_those_of_the_users_asked_for(pairs: list[tuple[int, int]], users: list[int]) -> None:
     row, items = _from(pairs).rows(torch.tensor(users, dtype=torch.long))

@@ -3,13 +3,26 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Annotated
 
 import pyarrow as pa
+from pydantic import AfterValidator
 from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.interactions import Interactions
+from mkg4rec.params import Name
+
+
+def _each_once(modalities: list[Name]) -> list[Name]:
+    if len(set(modalities)) < len(modalities):
+        raise ValueError(f"a modality stands twice in {modalities}")
+    return modalities
+
+
+Modalities = Annotated[list[Name], AfterValidator(_each_once)]
+"""Names of feature files that a model reads."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""Weights between items: products of columns, and columns rebuilt from each other."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from mkg4rec.errors import PipelineError
+from mkg4rec.interactions import Interactions
+from mkg4rec.models import registry
+from mkg4rec.models.base import ClosedForm
+from mkg4rec.models.item_weights import ItemWeights, gram_matrix, gram_rows, zero_diagonal_regression
+from tests.worlds import checkerboard, random_interactions
+
+USERS, ITEMS = 30, 11
+
+
+def _random() -> tuple[Interactions, Tensor]:
+    """A matrix, and the same as dense doubles."""
+    interactions = random_interactions(USERS, ITEMS, 0.3, torch.Generator().manual_seed(0))
+    dense = torch.zeros(USERS, ITEMS, dtype=torch.float64)
+    dense[interactions.users, interactions.items] = 1
+    return interactions, dense
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gram_matrix_sums_the_products_of_columns_over_users(weighted: bool) -> None:
+    interactions, dense = _random()
+    weights = torch.rand(USERS) if weighted else None
+    expected = torch.zeros(ITEMS, ITEMS, dtype=torch.float64)
+    for user in range(USERS):
+        expected += (1 if weights is None else float(weights[user])) * dense[user].outer(dense[user])
+    torch.testing.assert_close(gram_matrix(interactions, weights), expected, atol=1e-5, rtol=0)
+    items, rows = zip(*gram_rows(interactions, weights, block_size=4), strict=True)
+    assert [len(block) for block in items] == [4, 4, 3]
+    torch.testing.assert_close(torch.cat(rows).double(), expected[torch.cat(items)], atol=1e-5, rtol=0)
+
+
+def test_rebuilds_every_column_from_the_others_by_least_squares() -> None:
+    _, dense = _random()
+    weights, minima = zero_diagonal_regression(dense.T @ dense)
+    for item in range(ITEMS):
+        others = torch.arange(ITEMS) != item
+        solution = torch.linalg.lstsq(dense[:, others], dense[:, item, None], driver="gelsd").solution
+        torch.testing.assert_close(weights[others, item].double(), solution.squeeze(1), atol=1e-5, rtol=0)
+        residual = dense[:, item] - (dense[:, others] @ solution).squeeze(1)
+        torch.testing.assert_close(minima[item], residual.square().sum())
+    assert not weights.diagonal().any()
+
+
+def test_scores_add_up_the_weights_of_what_a_user_took() -> None:
+    interactions, dense = _random()
+    weights = torch.randn(ITEMS, ITEMS)
+    users = torch.tensor([7, 0, 7])
+    for row, user in zip(ItemWeights(interactions, weights).score(users), users, strict=True):
+        torch.testing.assert_close(row, sum(weights[item] for item in dense[user].nonzero().squeeze(1)))
+
+
+def test_refuses_weights_of_other_items(tmp_path: Path) -> None:
+    data, _ = checkerboard(num_items=24)
+    model = registry.create("ease", {"regularization": 1.0}, data)
+    assert isinstance(model, ClosedForm)
+    model.fit()
+    model.save(tmp_path, data)
+    with pytest.raises(PipelineError, match="made for 24 items, the data has 20; run `dvc repro`"):
+        registry.load("ease", {"regularization": 1.0}, tmp_path, checkerboard(num_items=20)[0])
