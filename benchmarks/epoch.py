@@ -1,16 +1,19 @@
-"""An epoch of Multi-KG4Rec at MovieLens-1M's size, beside the same model with naive message passing: `python -m benchmarks.epoch`.
+"""An epoch of a model on the graph at MovieLens-1M's size, beside the same model done naively: `python -m benchmarks.epoch`.
 
 Both are trained as the stage `train` does it, in turn, for some batches of each objective; an epoch is those seconds
-times its number of batches, plus the refresh of the attention. The validation after it is not part of it. The reference
-is the same model, its sparse products replaced by gather and scatter (`benchmarks.propagation`). TransR's batches (kg_loss)
-are the same code in both: how far their ratio is from 1 tells how noisy the machine is.
+times its number of batches, plus the refresh of the attention. The validation after it is not part of it.
+
+The reference of Multi-KG4Rec is that model, its sparse products replaced by gather and scatter (`benchmarks.propagation`).
+TransR's batches (kg_loss) are the same code in both: how far their ratio is from 1 tells how noisy the machine is. The
+reference of KGAT (`--model kgat`) does every step in its authors' way (`benchmarks.plain_kgat`).
 
 The data is that of `data/DATASET` in the current folder where `dvc repro` has built it, else random, of the same size.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -19,19 +22,19 @@ from torch.optim import Adam
 
 from benchmarks import synthetic
 from benchmarks.devices import machine, peak_memory, reset_peak_memory, stopwatch
+from benchmarks.plain_kgat import PlainKgat
 from benchmarks.propagation import GatherScatterPattern
 from benchmarks.timing import Comparison, alternate, print_table
 from mkg4rec import params
 from mkg4rec.device import autocast, choose_device, choose_precision
-from mkg4rec.models import multi_kg4rec, registry
-from mkg4rec.models.base import DotProduct, Objective
+from mkg4rec.models import knowledge_graph, multi_kg4rec, registry
+from mkg4rec.models.base import DotProduct, Model, Objective
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.kgat import KgatHyperparameters
 from mkg4rec.params import Device, Precision
 from mkg4rec.training.loop import Arithmetic
 from stages.inputs import training_data
 from stages.layout import Layout
-
-MODEL = "multi_kg4rec"
 
 
 class Training:
@@ -101,6 +104,7 @@ class Part:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=list(REFERENCES), default="multi_kg4rec", help="what is trained (default multi_kg4rec)")
     parser.add_argument("--dataset", default="ml-1m", help="whose hyper-parameters and, if built, data are taken (default ml-1m)")
     parser.add_argument("--batches", type=int, default=3, help="measured batches of each objective (default 3)")
     parser.add_argument("--device", type=Device, default=Device.AUTO, help="auto, cpu or cuda (default auto)")
@@ -112,14 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arithmetic = Arithmetic(choose_precision(given.precision, device), given.compile)
 
     print(machine(device))
-    values = params.load().hyperparameters(given.dataset, MODEL)
+    values = params.load().hyperparameters(given.dataset, given.model)
     torch.manual_seed(0)
     data = read_or_invent(Layout(given.dataset), device, given.small)
-    ours = Training(seeded(values, data), arithmetic)
-    with patch.object(multi_kg4rec, "Pattern", GatherScatterPattern):
-        naive = Training(seeded(values, data), arithmetic)
+    ours = Training(seeded(lambda: registry.create(given.model, values, data)), arithmetic)
+    naive = Training(seeded(lambda: REFERENCES[given.model](values, data)), arithmetic)
     print(
-        f"{MODEL}, batches of {values['batch_size']:,} and {values['kg_batch_size']:,}: {len(data.train):,} train interactions, "
+        f"{given.model}, batches of {values['batch_size']:,} and {values['kg_batch_size']:,}: {len(data.train):,} train interactions, "
         f"{data.graph.num_nodes:,} nodes, {len(data.graph.heads):,} edges; {arithmetic.precision}{', compiled' if given.compile else ''}"
     )
     check_same(ours.model, naive.model)
@@ -145,12 +148,28 @@ def read_or_invent(layout: Layout, device: torch.device, small: bool) -> Trainin
     return synthetic.training_data(synthetic.SMALL if small else synthetic.MOVIELENS_1M, device)
 
 
-def seeded(values: dict[str, object], data: TrainingData) -> DotProduct:
+def seeded(create: Callable[[], Model]) -> DotProduct:
     """A new model, with the same weights at each call."""
     torch.manual_seed(0)
-    model = registry.create(MODEL, values, data)
+    model = create()
     assert isinstance(model, DotProduct)
     return model
+
+
+def naive_multi_kg4rec(values: dict[str, Any], data: TrainingData) -> Model:
+    """Multi-KG4Rec with gather and scatter in place of every sparse product."""
+    with (
+        patch.object(knowledge_graph, "Pattern", GatherScatterPattern),
+        patch.object(multi_kg4rec, "Pattern", GatherScatterPattern),
+    ):
+        return registry.create("multi_kg4rec", values, data)
+
+
+def plain_kgat(values: dict[str, Any], data: TrainingData) -> Model:
+    return PlainKgat(KgatHyperparameters.model_validate(values), data)
+
+
+REFERENCES: dict[str, Callable[[dict[str, Any], TrainingData], Model]] = {"multi_kg4rec": naive_multi_kg4rec, "kgat": plain_kgat}
 
 
 def check_same(ours: DotProduct, naive: DotProduct) -> None:

@@ -4,6 +4,7 @@ Each reads the inputs of a built data set in the current folder, and writes, if 
 """
 
 import csv
+import hashlib
 import math
 import shutil
 import subprocess
@@ -99,6 +100,12 @@ def encode(layout: Layout, folder: Path) -> None:
         for start in range(0, len(distinct), settings.batch_size):
             batch = [encoder.prepare(modality, content) for content in distinct[start : start + settings.batch_size]]
             encoder.encode(modality, torch.stack(batch).to(device)).cpu()
+
+
+def digest(layout: Layout, folder: Path) -> None:
+    """The SHA-256 of graph and features."""
+    for path in (layout.entities, layout.relations, layout.triplets, *(layout.features(modality) for modality in Modality)):
+        hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def solve(layout: Layout, folder: Path) -> None:

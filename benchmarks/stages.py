@@ -58,6 +58,8 @@ STAGES = [
     Stage("build_kg", references.unpack, "gzip -dc | wc -l"),
     Stage("embed", references.encode, "prepare, forward"),
     Stage("split", references.rewrite_positives, "pyarrow read, write"),
+    Stage("split_cold", references.rewrite_positives, "pyarrow read, write"),
+    Stage("gather", references.digest, "sha256 of the inputs"),
     Stage("train", references.solve, "NumPy EASE", model="ease"),
     Stage("evaluate", references.multiply_and_sort, "product, topk", model="ease"),
 ]

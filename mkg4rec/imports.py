@@ -4,6 +4,9 @@ import ast
 from collections.abc import Iterable
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages, wherever a stage runs."""
+
 PACKAGES = ("mkg4rec", "stages")
 
 PLUMBING = frozenset(
@@ -26,7 +29,7 @@ PLUMBING = frozenset(
 """What cannot change a result: errors, files, bars, paths, what a search may try, and values that DVC compares by themselves."""
 
 
-def imported_files(files: Iterable[Path], root: Path = Path()) -> set[Path]:
+def imported_files(files: Iterable[Path], root: Path = ROOT) -> set[Path]:
     """These files, those that they import and those that these import, without `PLUMBING` and empty `__init__.py`.
 
     Args:

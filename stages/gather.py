@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.files import replacing
-from mkg4rec.imports import imported_files
+from mkg4rec.imports import ROOT, imported_files
 from mkg4rec.models import registry
 from mkg4rec.models.base import Input, Model, Neural
 from mkg4rec.params import Train
@@ -38,8 +38,8 @@ def main(dataset: str) -> None:
             gathered = {
                 "hyperparameters": settings.hyperparameters(dataset, name),
                 "train": {key: value for key, value in training.items() if key in concerning(model)},
-                "inputs": _digests(files),
-                "code": _digests(sorted(imported_files([Path("mkg4rec", "models", f"{base}.py")]))),
+                "inputs": {path.as_posix(): _digest(path) for path in files},
+                "code": {path.as_posix(): _digest(ROOT / path) for path in sorted(imported_files([registry.file(base)]))},
             }
             (folder / layout.gathered(name).name).write_text(json.dumps(gathered, indent=2) + "\n", encoding="utf-8")
     print(f"{dataset}: inputs of {', '.join(settings.run.models)}")
@@ -52,8 +52,8 @@ def concerning(model: type[Model]) -> set[str]:
     return {"device", "seed"} if model.draws else {"device"}
 
 
-def _digests(files: list[Path]) -> dict[str, str]:
-    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 
 from mkg4rec.features.store import FeatureMatrix, read_aligned
 from mkg4rec.graph.collaborative import Triplets
+from mkg4rec.imports import ROOT
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import TrainingData
 from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
@@ -72,6 +73,6 @@ def checkpoint_path(layout: Layout, model: str, seed: int, data: TrainingData) -
     digest = hashlib.sha256(json.dumps(gathered, sort_keys=True).encode())
     for interactions in (data.train, data.valid):
         digest.update(interactions.keys.cpu().numpy().tobytes())
-    for path in sorted(Path("mkg4rec/training").glob("*.py")):
+    for path in sorted((ROOT / "mkg4rec" / "training").glob("*.py")):
         digest.update(path.read_bytes())
     return Path(".mkg4rec") / "checkpoints" / layout.dataset / model / digest.hexdigest()[:16] / "checkpoint.safetensors"

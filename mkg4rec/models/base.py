@@ -20,7 +20,7 @@ from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Group, Lax
 from mkg4rec.tables import ITEM_VECTORS, USER_VECTORS, Table
-from mkg4rec.training.losses import Loss, Similarity, ranking_loss
+from mkg4rec.training.losses import Loss, Similarity, bpr, sampled_softmax, softmax
 from mkg4rec.training.samplers import NegativeItems, shuffled_batches
 from mkg4rec.tuning.space import Range
 
@@ -216,20 +216,46 @@ class DotProduct(Neural):
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         """The ranking loss of (B,) numbers of train interactions, and the penalty on what they involve."""
         users, items = self.train_interactions.users[positives], self.train_interactions.items[positives]
-        negatives = self.draw_negatives(users)
-        user_vectors, item_vectors = self.comparable(*self.final_vectors())
-        asking = F.embedding(users, user_vectors)
+        candidates = torch.cat([items.unsqueeze(1), self.draw_negatives(users)], dim=1)
+        user_vectors, item_vectors = self.final_vectors()
+        # Gathered once, because the gradient of every gather is a whole table.
+        asking, offered = F.embedding(users, user_vectors), F.embedding(candidates, item_vectors)
+        return self.ranking_loss(asking, offered, item_vectors, items) + self.penalty(users, candidates, asking, offered)
+
+    def ranking_loss(self, asking: Tensor, offered: Tensor, item_vectors: Tensor, items: Tensor) -> Tensor:
+        """The loss without penalty.
+
+        Args:
+            asking: (B, D) vectors of users.
+            offered: (B, 1 + N, D) vectors of the item that each took, and of those that were drawn.
+            item_vectors: (items, D), which the full softmax takes instead of drawn ones.
+            items: (B,) what each took.
+        """
         settings = self.hyperparameters
-        loss = ranking_loss(settings.loss, settings.temperature, asking, item_vectors, items, negatives, self.unseen)
-        return loss + self.penalty(users, items, negatives)
+        if settings.loss is Loss.SOFTMAX:
+            asking, item_vectors = self.comparable(asking, item_vectors)
+            return softmax(asking / settings.temperature @ item_vectors.T, items, self.unseen)
+        asking, offered = self.comparable(asking, offered)
+        # A batched product of so small matrices takes three times as long on a CPU.
+        scores = (asking.unsqueeze(1) * offered).sum(-1)
+        positive, negatives = scores[:, 0], scores[:, 1:]
+        if settings.loss is Loss.SAMPLED_SOFTMAX:
+            return sampled_softmax(positive / settings.temperature, negatives / settings.temperature)
+        return bpr(positive, negatives.squeeze(1))
 
     def draw_negatives(self, users: Tensor) -> Tensor:
         """(B, N) items that each of (B,) users did not take; none for the full softmax, which needs none."""
         count = {Loss.BPR: 1, Loss.SAMPLED_SOFTMAX: self.hyperparameters.num_negatives, Loss.SOFTMAX: 0}[self.hyperparameters.loss]
         return self.negative_items.draw(users.repeat_interleave(count)).view(len(users), count)
 
-    def penalty(self, users: Tensor, items: Tensor, negatives: Tensor) -> Tensor | float:
-        """What is added to the loss of (B,) users with (B,) items and (B, N) negatives; nothing by default."""
+    def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
+        """What is added to the loss; nothing by default.
+
+        Args:
+            users: (B,).
+            candidates: (B, 1 + N) items, the one that was taken first.
+            asking, offered: their final vectors, (B, D) and (B, 1 + N, D).
+        """
         return 0.0
 
     def comparable(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from typing import Annotated, ClassVar
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -43,7 +42,6 @@ class BprMf(DotProduct):
     def final_vectors(self) -> tuple[Tensor, Tensor]:
         return self.users, self.items
 
-    def penalty(self, users: Tensor, items: Tensor, negatives: Tensor) -> Tensor | float:
+    def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """λ_Θ · ½ (‖w_u‖² + ‖h_i‖² + Σ_j ‖h_j‖²), the mean over the batch."""
-        candidates = torch.cat([items.unsqueeze(1), negatives], dim=1)
-        return self.hyperparameters.regularization * squared_norm(F.embedding(users, self.users), F.embedding(candidates, self.items))
+        return self.hyperparameters.regularization * squared_norm(asking, offered)

@@ -114,10 +114,9 @@ class Cke(DotProduct):
             items = items.index_add(0, part.items, part().to(items.dtype))
         return self.users, items
 
-    def penalty(self, users: Tensor, items: Tensor, negatives: Tensor) -> Tensor | float:
+    def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """λ/2 (‖u‖² + ‖η_i‖² + Σ_j ‖η_j‖²), the mean over the batch."""
-        involved = F.embedding(users, self.users), F.embedding(torch.cat([items.unsqueeze(1), negatives], dim=1), self.offsets)
-        return self.hyperparameters.regularization * squared_norm(*involved)
+        return self.hyperparameters.regularization * squared_norm(F.embedding(users, self.users), F.embedding(candidates, self.offsets))
 
 
 class ItemContents(nn.Module):

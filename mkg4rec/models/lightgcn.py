@@ -2,12 +2,14 @@
 
 from typing import ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from mkg4rec.graph.bipartite import symmetric_normalised
 from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Group
+from mkg4rec.training.losses import squared_norm
 
 
 class LightGcnHyperparameters(BprMfHyperparameters):
@@ -37,3 +39,7 @@ class LightGcn(BprMf):
             users, items = self.adjacency(items), self.adjacency.T(users)
             all_users, all_items = all_users + users, all_items + items
         return all_users / (self.num_layers + 1), all_items / (self.num_layers + 1)
+
+    def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
+        """λ · ½ (‖e_u⁰‖² + ‖e_i⁰‖² + Σ_j ‖e_j⁰‖²), the mean over the batch."""
+        return self.hyperparameters.regularization * squared_norm(F.embedding(users, self.users), F.embedding(candidates, self.items))

@@ -22,6 +22,11 @@ def names() -> list[str]:
     return sorted(path.stem for path in files if path.stem not in INFRASTRUCTURE and not path.stem.startswith("_"))
 
 
+def file(name: str) -> Path:
+    """The model's file, from the root of the repository."""
+    return Path("mkg4rec", "models", f"{name}.py")
+
+
 def model_class(name: str) -> type[ClosedForm] | type[Neural]:
     """The class of the model `name`.
 

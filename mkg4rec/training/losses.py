@@ -41,38 +41,15 @@ def sampled_softmax(positive: Tensor, negatives: Tensor) -> Tensor:
     return (torch.cat([positive.unsqueeze(1), negatives], dim=1).logsumexp(1) - positive).mean()
 
 
-def ranking_loss(
-    loss: Loss,
-    temperature: float,
-    users: Tensor,
-    item_vectors: Tensor,
-    items: Tensor,
-    negatives: Tensor,
-    unseen: Tensor | None = None,
-) -> Tensor:
-    """The loss of (user, item) pairs whose scores are inner products.
-
-    The full softmax is the sampled one over every item: −mean ln of e^(ŷ_ui/τ) / Σ_j e^(ŷ_uj/τ).
+def softmax(scores: Tensor, items: Tensor, unseen: Tensor | None = None) -> Tensor:
+    """The sampled softmax with every other item: −mean ln of e^ŷ_ui / Σ_j e^ŷ_uj.
 
     Args:
-        temperature: τ of the softmax losses; BPR has none.
-        users: (B, D) vectors of the users.
-        item_vectors: (items, D).
+        scores: (B, items).
         items: (B,) what the users took.
-        negatives: (B, N) items that they did not take; not read by the full softmax.
-        unseen: (items,) bool, items that the full softmax leaves out.
+        unseen: (items,) bool, items that are left out.
     """
-    if loss is Loss.SOFTMAX:
-        scores = users / temperature @ item_vectors.T
-        return F.cross_entropy(scores if unseen is None else scores.masked_fill(unseen, -torch.inf), items)
-    # One gather for both, because the gradient of each is a whole table.
-    candidates = F.embedding(torch.cat([items.unsqueeze(1), negatives], dim=1), item_vectors)  # (B, 1 + N, D)
-    # As a batched product of matrices, that of a few candidates takes three times as long on a CPU.
-    scores = (users.unsqueeze(1) * candidates).sum(-1)
-    positive, negative = scores[:, 0], scores[:, 1:]
-    if loss is Loss.SAMPLED_SOFTMAX:
-        return sampled_softmax(positive / temperature, negative / temperature)
-    return bpr(positive, negative.squeeze(1))
+    return F.cross_entropy(scores if unseen is None else scores.masked_fill(unseen, -torch.inf), items)
 
 
 def squared_norm(*embeddings: Tensor) -> Tensor:

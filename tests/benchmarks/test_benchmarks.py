@@ -11,11 +11,13 @@ import yaml
 
 from benchmarks import dump, epoch, propagation, ranking, references, stages
 from benchmarks.propagation import GatherScatterPattern
-from benchmarks.synthetic import SMALL, interactions
+from benchmarks.synthetic import SMALL, interactions, training_data
 from benchmarks.timing import Comparison, alternate, print_table
 from mkg4rec.errors import PipelineError
+from mkg4rec.models import registry
+from mkg4rec.params import load
 from mkg4rec.tables import INTERACTIONS
-from stages import build_kg, download, embed, encoder, fetch_media, link, prepare, split, synthesize, train
+from stages import build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
 from stages.layout import Layout
 from tests.conftest import ROOT
 
@@ -36,7 +38,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         params["datasets"][DATASET]["encoder"]["epochs"] = 1
         Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         Path("dvc.yaml").symlink_to(ROOT / "dvc.yaml")
-        for stage in (synthesize, download, prepare, link, fetch_media, encoder, build_kg, embed, split):
+        for stage in (synthesize, download, prepare, link, fetch_media, encoder, build_kg, embed, split, split_cold, gather):
             stage.main(DATASET)
         train.main(DATASET, "ease")
         yield folder
@@ -104,9 +106,10 @@ def test_propagation_refuses_a_reference_with_another_result(monkeypatch: pytest
         propagation.main(["--small", "--widths", "4", "--rounds", "1", "--device", "cpu"])
 
 
-def test_epoch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", epoch.REFERENCES)
+def test_epoch(model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    epoch.main(["--small", "--batches", "2", "--device", "cpu"])
+    epoch.main(["--small", "--model", model, "--batches", "2", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[3:7]] == ["part", "loss", "kg_loss", "refresh"]
     assert "extrapolated from 2 batches" in lines[7]
@@ -119,6 +122,21 @@ def test_epoch_refuses_a_reference_with_another_result(monkeypatch: pytest.Monke
     monkeypatch.setattr(GatherScatterPattern, "weighted", lambda self, weights: right(self, 2 * weights))
     with pytest.raises(AssertionError, match="not close"):
         epoch.main(["--small", "--batches", "1", "--device", "cpu"])
+
+
+def test_the_plain_kgat_has_the_same_losses() -> None:
+    torch.manual_seed(0)
+    data = training_data(SMALL, torch.device("cpu"))
+    values = load(ROOT / "params.yaml").models["kgat"] | {"message_dropout": 0.0}
+    ours = epoch.seeded(lambda: registry.create("kgat", values, data))
+    plain = epoch.seeded(lambda: epoch.plain_kgat(values, data))
+    for number in range(2):
+        losses = []
+        for model in (ours, plain):
+            torch.manual_seed(1)
+            objective = model.objectives()[number]
+            losses.append(objective.loss(next(objective.batches())))
+        torch.testing.assert_close(*losses)
 
 
 def test_ranking(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mkg4rec.graph.bipartite import row_normalised, symmetric_normalised
+from mkg4rec.graph.bipartite import identity_plus_laplacian, symmetric_normalised
 from mkg4rec.interactions import Interactions
 from tests.worlds import dense_interactions
 
@@ -26,9 +26,9 @@ def test_symmetric_normalised() -> None:
     torch.testing.assert_close(product.T(torch.eye(4)), expected[4:, :4])
 
 
-def test_row_normalised_takes_means() -> None:
+def test_identity_plus_laplacian() -> None:
     train, adjacency = _interactions()
-    of_items, of_users = row_normalised(train)
-    expected = adjacency / adjacency.sum(1, keepdim=True).clamp(min=1)
-    torch.testing.assert_close(of_items(torch.eye(5)), expected[:4, 4:])
-    torch.testing.assert_close(of_users(torch.eye(4)), expected[4:, :4])
+    laplacian = torch.eye(9) - adjacency / adjacency.sum(1, keepdim=True).clamp(min=1)
+    product = identity_plus_laplacian(train)
+    torch.testing.assert_close(product(torch.eye(9)), torch.eye(9) + laplacian)
+    torch.testing.assert_close(product.T(torch.eye(9)), (torch.eye(9) + laplacian).T)

@@ -53,7 +53,9 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_solves_the_checkerboard(trained: tuple[str, TrainingData, Tensor, Model]) -> None:
-    _, data, _, model = trained
+    name, data, _, model = trained
+    if name == "popularity":
+        pytest.skip("it recommends the same to everybody")
     lists = rank(model.scorer(), torch.arange(data.num_users), data.train, 2, 16)
     assert accuracy(lists, data.valid, (2,))["recall@2"].mean() > 0.95
 

@@ -65,10 +65,11 @@ def test_the_gradient_goes_back_through_every_layer() -> None:
 @torch.no_grad()
 def test_the_penalty_is_on_the_embeddings_before_any_layer() -> None:
     model, _ = _model(regularization=0.2)
-    users, items, negatives = torch.tensor([2, 0]), torch.tensor([0, 4]), torch.tensor([[1], [3]])
+    users, candidates = torch.tensor([2, 0]), torch.tensor([[0, 1], [4, 3]])
+    nothing = torch.full((2, 3), torch.nan)
     involved = [model.users[2], model.users[0], model.items[0], model.items[4], model.items[1], model.items[3]]
     expected = 0.2 * sum(float(vector.norm() ** 2) for vector in involved) / 2 / 2
-    assert float(model.penalty(users, items, negatives)) == pytest.approx(expected, rel=1e-5)
+    assert float(model.penalty(users, candidates, nothing, nothing)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_refuses_no_layers() -> None:

@@ -44,7 +44,7 @@ def test_layers_are_those_of_the_equation(num_layers: int) -> None:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
     parameters = list(model.parameters())
-    layers = [torch.cat([model.users, model.items])]
+    layers: list[Tensor] = [model.embeddings]
     for filters in model.filters:
         layers.append(torch.sigmoid((torch.eye(len(layers[0])) + _laplacian(data)) @ layers[-1] @ filters))
     expected = torch.cat(layers, dim=1)
@@ -56,6 +56,15 @@ def test_layers_are_those_of_the_equation(num_layers: int) -> None:
         torch.autograd.grad((actual * weights).sum(), parameters), torch.autograd.grad((expected * weights).sum(), parameters), strict=True
     ):
         torch.testing.assert_close(mine, literal, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_penalty_is_on_final_vectors() -> None:
+    model, _ = _model(regularization=0.1)
+    asking, offered = torch.randn(2, 12), torch.randn(2, 2, 12)
+    expected = 0.1 * float(asking.norm() ** 2 + offered.norm() ** 2) / 2 / 2
+    users, candidates = torch.tensor([1, 2]), torch.tensor([[0, 1], [1, 3]])
+    assert float(model.penalty(users, candidates, asking, offered)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_begins_as_the_paper_does() -> None:

@@ -6,33 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from mkg4rec.training.losses import Loss, bpr, ranking_loss, sampled_softmax, squared_norm
+from mkg4rec.training.losses import bpr, sampled_softmax, softmax, squared_norm
 
-NUM_ITEMS, DIMENSION, BATCH = 7, 4, 5
-
-
-def _batch(num_negatives: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Vectors of users and of all items, and what the users took and did not take."""
-    generator = torch.Generator().manual_seed(num_negatives)
-    users = torch.randn(BATCH, DIMENSION, generator=generator)
-    item_vectors = torch.randn(NUM_ITEMS, DIMENSION, generator=generator)
-    items = torch.randint(NUM_ITEMS, (BATCH,), generator=generator)
-    negatives = (items.unsqueeze(1) + 1 + torch.arange(num_negatives)) % NUM_ITEMS
-    return users, item_vectors, items, negatives
+BATCH, NUM_ITEMS = 5, 7
 
 
-def _score(user: Tensor, item: Tensor) -> float:
-    return sum(float(a) * float(b) for a, b in zip(user, item, strict=True))
-
-
-def _literal_softmax(users: Tensor, item_vectors: Tensor, items: Tensor, against: list[list[int]], temperature: float) -> float:
-    """−mean ln of e^(ŷ_ui/τ) / (e^(ŷ_ui/τ) + Σ_j e^(ŷ_uj/τ))."""
+def _literal_softmax(positive: list[float], others: list[list[float]]) -> float:
+    """−mean ln of e^ŷ_ui / (e^ŷ_ui + Σ_j e^ŷ_uj)."""
     losses = []
-    for user, item, others in zip(users, items.tolist(), against, strict=True):
-        own = math.exp(_score(user, item_vectors[item]) / temperature)
-        rest = sum(math.exp(_score(user, item_vectors[other]) / temperature) for other in others)
-        losses.append(-math.log(own / (own + rest)))
+    for own, rest in zip(positive, others, strict=True):
+        losses.append(-math.log(math.exp(own) / (math.exp(own) + sum(math.exp(other) for other in rest))))
     return sum(losses) / len(losses)
+
+
+def _scores() -> tuple[Tensor, Tensor]:
+    """(B, items) scores, and what the users took."""
+    generator = torch.Generator().manual_seed(0)
+    return 3 * torch.randn(BATCH, NUM_ITEMS, generator=generator), torch.tensor([4, 0, 6, 2, 0])
 
 
 def test_bpr() -> None:
@@ -41,47 +31,24 @@ def test_bpr() -> None:
     assert bpr(positive, negative).item() == pytest.approx(sum(expected) / 3)
 
 
-def test_bpr_of_vectors_has_no_temperature() -> None:
-    users, item_vectors, items, negatives = _batch(1)
-    expected = 0.0
-    for user, item, other in zip(users, items, negatives[:, 0], strict=True):
-        difference = _score(user, item_vectors[item]) - _score(user, item_vectors[other])
-        expected -= math.log(1 / (1 + math.exp(-difference))) / BATCH
-    for temperature in (0.1, 1.0):
-        actual = ranking_loss(Loss.BPR, temperature, users, item_vectors, items, negatives)
-        assert actual.item() == pytest.approx(expected, rel=1e-5)
+def test_sampled_softmax() -> None:
+    scores, _ = _scores()
+    expected = _literal_softmax(scores[:, 0].tolist(), scores[:, 1:].tolist())
+    assert sampled_softmax(scores[:, 0], scores[:, 1:]).item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("temperature", [0.3, 1.0])
-def test_sampled_softmax(temperature: float) -> None:
-    users, item_vectors, items, negatives = _batch(3)
-    expected = _literal_softmax(users, item_vectors, items, negatives.tolist(), temperature)
-    actual = ranking_loss(Loss.SAMPLED_SOFTMAX, temperature, users, item_vectors, items, negatives)
-    assert actual.item() == pytest.approx(expected, rel=1e-5)
-    scores = torch.tensor([[1.0, 2.0, -1.0], [0.0, 0.5, 0.25]])
-    assert sampled_softmax(scores[:, 0], scores[:, 1:]).item() == pytest.approx(-scores.log_softmax(1)[:, 0].mean().item())
+def test_sampled_softmax_with_one_item_is_bpr() -> None:
+    scores, _ = _scores()
+    torch.testing.assert_close(sampled_softmax(scores[:, 0], scores[:, 1:2]), bpr(scores[:, 0], scores[:, 1]))
 
 
-@pytest.mark.parametrize("temperature", [0.3, 1.0])
-def test_full_softmax_is_the_sampled_one_over_all_other_items(temperature: float) -> None:
-    users, item_vectors, items, nothing = _batch(0)
-    others = [[other for other in range(NUM_ITEMS) if other != item] for item in items.tolist()]
-    expected = _literal_softmax(users, item_vectors, items, others, temperature)
-    full = ranking_loss(Loss.SOFTMAX, temperature, users, item_vectors, items, nothing)
-    sampled = ranking_loss(Loss.SAMPLED_SOFTMAX, temperature, users, item_vectors, items, torch.tensor(others))
-    assert full.item() == pytest.approx(expected, rel=1e-5)
-    assert sampled.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_full_softmax_leaves_unseen_items_out() -> None:
-    users, item_vectors, items, nothing = _batch(0)
-    unseen = torch.ones(NUM_ITEMS, dtype=torch.bool)
-    unseen[items] = False
-    assert unseen.any()
-    seen = [[other for other in range(NUM_ITEMS) if other != item and not unseen[other]] for item in items.tolist()]
-    expected = _literal_softmax(users, item_vectors, items, seen, 0.5)
-    actual = ranking_loss(Loss.SOFTMAX, 0.5, users, item_vectors, items, nothing, unseen)
-    assert actual.item() == pytest.approx(expected, rel=1e-5)
+def test_full_softmax_is_the_sampled_one_with_every_other_item() -> None:
+    scores, items = _scores()
+    positive = scores.gather(1, items.unsqueeze(1)).squeeze(1)
+    others = torch.stack([torch.cat([row[:item], row[item + 1 :]]) for row, item in zip(scores, items.tolist(), strict=True)])
+    expected = _literal_softmax(positive.tolist(), others.tolist())
+    assert softmax(scores, items).item() == pytest.approx(expected, rel=1e-5)
+    assert sampled_softmax(positive, others).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_squared_norm_is_half_the_mean_over_pairs() -> None:

@@ -1,0 +1,150 @@
+"""KGCN: knowledge graph convolutional networks for recommender systems (Wang et al., WWW 2019, https://arxiv.org/abs/1904.12575)."""
+
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mkg4rec.graph.receptive_field import sample_receptive_field
+from mkg4rec.layers.user_relation import Aggregation, Aggregator, user_relation_attention
+from mkg4rec.models.base import Input, NeuralHyperparameters
+from mkg4rec.models.data import TrainingData
+from mkg4rec.models.pairwise import Pairwise
+from mkg4rec.params import Count, Lax
+
+BLOCK = 2**18
+"""Numbers that the largest tensor of a block of scores holds: 1 MB, which stays in a processor's cache."""
+
+
+class KgcnHyperparameters(NeuralHyperparameters):
+    """Attributes:
+    dimension: d of all vectors.
+    num_neighbours: K, sampled neighbours of an entity.
+    num_hops: H, the depth of the receptive field.
+    aggregation: how an entity joins its neighbourhood.
+    """
+
+    dimension: Count
+    num_neighbours: Count
+    num_hops: Count
+    aggregation: Annotated[Aggregation, Lax]
+
+
+class Kgcn(Pairwise):
+    """ŷ = u · v^u, where v^u is the item as the user sees it: aggregated with its neighbours, these with theirs, H times.
+
+    A neighbour counts as its relation does to the user. The weighted neighbours are summed, as equation 2 says; the
+    authors' code, and ports of it, divide by K once more. The receptive field is sampled once, with the model.
+
+    Attributes:
+        neighbours, relations: (entities, K), see `ReceptiveField`.
+    """
+
+    Hyperparameters = KgcnHyperparameters
+    reads = frozenset({Input.GRAPH})
+    neighbours: Tensor
+    relations: Tensor
+
+    def __init__(self, hyperparameters: KgcnHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters: KgcnHyperparameters = hyperparameters
+        triplets, settings = data.read_triplets(), hyperparameters
+        field = sample_receptive_field(triplets, settings.num_neighbours)
+        self.register_buffer("neighbours", field.neighbours)
+        self.register_buffer("relations", field.relations)
+        # Every relation, its inverse, and that of an entity to itself.
+        sizes = (data.num_users, triplets.num_entities, 2 * triplets.num_relations + 1)
+        self.user_vectors, self.entity_vectors, self.relation_vectors = (
+            nn.Parameter(nn.init.xavier_uniform_(torch.empty(size, settings.dimension))) for size in sizes
+        )
+        activations = [*(nn.ReLU() for _ in range(settings.num_hops - 1)), nn.Tanh()]
+        layers = nn.ModuleList(Aggregator(settings.dimension, settings.aggregation, activation) for activation in activations)
+        self.layers = cast(Sequence[Aggregator], layers)
+        self.num_items = data.num_items
+        self.to(data.train.items.device)
+
+    def scorer(self) -> "KgcnScorer":
+        return KgcnScorer(self)
+
+    def compile_layers(self) -> None:
+        for layer in self.layers:
+            layer.compile()
+
+    def loss(self, users: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
+        """Cross-entropy of one negative per positive (equation 8); λ‖F‖² is Adam's weight decay."""
+        scores = self(users.repeat(2), torch.cat([positives, negatives]))
+        taken = torch.cat([torch.ones_like(users), torch.zeros_like(users)])
+        return F.binary_cross_entropy_with_logits(scores, taken.to(scores.dtype))
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """ŷ of (B,) users with (B,) items (equation 7)."""
+        vectors = F.embedding(users, self.user_vectors)
+        seen = self.as_seen(vectors @ self.relation_vectors.T, items.unsqueeze(1), len(self.layers)).squeeze(1)
+        return (vectors * seen).sum(-1)
+
+    def as_seen(self, scores: Tensor, entities: Tensor, hops: int) -> Tensor:
+        """v^u[h] of M entities for each of B users (algorithm 1), from the entities and their neighbours with one hop less.
+
+        Args:
+            scores: (B, R) π of every relation to the users.
+            entities: (B, M).
+            hops: h, at least 1.
+
+        Returns:
+            (B, M, d)
+        """
+        neighbours = self.neighbours[entities]
+        attention = user_relation_attention(scores, self.relations[entities])  # (B, M, K)
+        if hops == 1:
+            own = F.embedding(entities, self.entity_vectors)
+            # A weighted sum of rows without a copy of each.
+            bags, weights = neighbours.flatten(0, 1), attention.flatten(0, 1)
+            around = F.embedding_bag(bags, self.entity_vectors, mode="sum", per_sample_weights=weights).view_as(own)
+        else:
+            below = self.as_seen(scores, torch.cat([entities, neighbours.flatten(1)], dim=1), hops - 1)
+            own, others = below.split([entities.shape[1], neighbours[0].numel()], dim=1)
+            around = (attention.unsqueeze(-1) * others.view(*neighbours.shape, -1)).sum(2)
+        seen: Tensor = self.layers[hops - 1](own, around)
+        return seen
+
+
+class KgcnScorer:
+    """ŷ of some users with every item, by blocks of items whose vectors, one per user, stay in a processor's cache.
+
+    A hop's tensors are (M, B, d) here, entities first, because the neighbours of an entity are the same for all users: the
+    first hop is one matrix product per entity, of the attention of all users and the transformed neighbours.
+    """
+
+    def __init__(self, model: Kgcn) -> None:
+        self.model = model
+        with torch.no_grad():
+            self.own, self.around = model.layers[0].parts(model.entity_vectors)
+
+    @torch.no_grad()
+    def score(self, users: Tensor) -> Tensor:
+        """(B,) user indices → (B, items)"""
+        model, hops = self.model, len(self.model.layers)
+        vectors = model.user_vectors[users]
+        relation_scores = model.relation_vectors @ vectors.T
+        seen_at_once = max(1, BLOCK // (vectors.numel() * (1 + model.neighbours.shape[1]) ** (hops - 1)))
+        scores = vectors.new_empty(len(users), model.num_items)
+        for items in torch.arange(model.num_items, device=users.device).split(seen_at_once):
+            seen = self.as_seen(relation_scores, items, hops)
+            scores[:, items] = torch.bmm(vectors.unsqueeze(1), seen.permute(1, 2, 0)).squeeze(1)
+        return scores
+
+    def as_seen(self, relation_scores: Tensor, entities: Tensor, hops: int) -> Tensor:
+        """As `Kgcn.as_seen`, but (R, B) scores and (M,) entities → (M, B, d)."""
+        layer, neighbours = self.model.layers[hops - 1], self.model.neighbours[entities]
+        attention = relation_scores[self.model.relations[entities]].softmax(1)  # (M, K, B)
+        if hops == 1:
+            weights = torch.cat([torch.ones_like(attention[:, :1]), attention], dim=1)
+            parts = torch.cat([self.own[entities].unsqueeze(1), self.around[neighbours]], dim=1)  # (M, 1 + K, d)
+            seen: Tensor = layer.activation(torch.bmm(weights.transpose(1, 2), parts))
+        else:
+            below = self.as_seen(relation_scores, torch.cat([entities, neighbours.flatten()]), hops - 1)
+            own, others = below.split([len(entities), neighbours.numel()])
+            seen = layer(own, (attention.unsqueeze(-1) * others.unflatten(0, neighbours.shape)).sum(1))
+        return seen
