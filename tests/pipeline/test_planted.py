@@ -26,7 +26,7 @@ from tests.pipeline.clone import Clone, clean_environment
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("planted")]
 
 STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed")
-EPOCHS = {"multi_kg4rec": 32, "mkgat": 12, "kgat": 20, "cke": 20, "convncf": 3}
+EPOCHS = {"multi_kg4rec": 32, "mkgat": 8, "kgat": 12, "cke": 12, "convncf": 2}
 """Where models whose epochs take long have learned enough for what is asked of them here."""
 
 
