@@ -27,8 +27,8 @@ class CkeHyperparameters(RankingHyperparameters):
     dimension: d of all vectors and codes.
     hidden_dimensions: of the auto-encoders, between content and code.
     noise: share of a content's entries that is missing when it is reconstructed.
-    reconstruction_weight: of the auto-encoders' losses; those of recommendation and facts count once.
-    regularization: λ_U = λ_I, on the users' vectors and the items' offsets of a batch.
+    kg_weight, reconstruction_weight: of the mean losses of facts and of the auto-encoders, beside that of recommendation.
+    regularization: λ_U = λ_I = λ_v, on what a batch involves of users' vectors, items' offsets and their vectors in TransR.
     kg_batch_size, content_batch_size: facts, and contents of each modality, beside a batch of interactions.
     """
 
@@ -36,6 +36,7 @@ class CkeHyperparameters(RankingHyperparameters):
     dimension: Count
     hidden_dimensions: list[Count]
     noise: Annotated[float, Field(ge=0, lt=1)]
+    kg_weight: Annotated[float, Field(ge=0), Range(0.01, 1.0, log=True)]
     reconstruction_weight: Annotated[float, Field(ge=0), Range(0.01, 10.0, log=True)]
     regularization: Annotated[float, Field(ge=0), Range(1e-3, 1e-1, log=True)]
     kg_batch_size: Count
@@ -97,9 +98,10 @@ class Cke(DotProduct):
 
     def joint_loss(self, batch: JointBatch) -> Tensor:
         """−ln σ of the better item and of the truer fact, and the contents' reconstruction (equation 15)."""
-        loss = self.recommendation_loss(batch.interactions) + self.fact_loss(batch.facts)
+        settings = self.hyperparameters
+        loss = self.recommendation_loss(batch.interactions) + settings.kg_weight * self.fact_loss(batch.facts)
         for part, chosen in zip(self.contents, batch.contents, strict=True):
-            loss = loss + self.hyperparameters.reconstruction_weight * part.reconstruction_loss(chosen)
+            loss = loss + settings.reconstruction_weight * part.reconstruction_loss(chosen)
         return loss
 
     def fact_loss(self, facts: Tensor) -> Tensor:
@@ -115,8 +117,9 @@ class Cke(DotProduct):
         return self.users, items
 
     def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
-        """λ/2 (‖u‖² + ‖η_i‖² + Σ_j ‖η_j‖²), the mean over the batch."""
-        return self.hyperparameters.regularization * squared_norm(F.embedding(users, self.users), F.embedding(candidates, self.offsets))
+        """λ/2 (‖u‖² + Σ ‖η_i‖² + Σ ‖v_i‖²), v_i in TransR and the sums over the candidates; the mean over the batch."""
+        involved = asking, F.embedding(candidates, self.offsets), F.embedding(candidates, self.entities)
+        return self.hyperparameters.regularization * squared_norm(*involved)
 
 
 class ItemContents(nn.Module):

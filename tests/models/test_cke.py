@@ -47,7 +47,7 @@ def test_an_item_is_its_offset_its_structure_and_the_codes_of_its_contents(modal
 @torch.no_grad()
 def test_the_joint_loss_is_the_sum_of_all_terms() -> None:
     data, _ = checkerboard()
-    model = _model(regularization=0.1, reconstruction_weight=0.5, noise=0.0)
+    model = _model(regularization=0.1, kg_weight=0.3, reconstruction_weight=0.5, noise=0.0)
     batch = JointBatch(torch.tensor([0, 9, 50, 51]), torch.tensor([3, 0, 11]), [torch.tensor([1, 4]), torch.tensor([0, 2, 3])])
     torch.manual_seed(3)
     found = model.joint_loss(batch)
@@ -61,7 +61,8 @@ def test_the_joint_loss_is_the_sum_of_all_terms() -> None:
     for user, item, negative in zip(users, items, negatives, strict=True):
         better = user_vectors[user] @ (item_vectors[item] - item_vectors[negative])
         total -= torch.log(torch.sigmoid(better)) / 4
-        involved = torch.stack([model.users[user], model.offsets[item], model.offsets[negative]])
+        of_items = [parameter[chosen] for parameter in (model.offsets, model.entities) for chosen in (item, negative)]
+        involved = torch.stack([model.users[user], *of_items])
         total += 0.1 * involved.square().sum() / 2 / 4
     triplets = data.read_triplets()
     for fact, wrong in zip(batch.facts, corrupted, strict=True):
@@ -69,7 +70,7 @@ def test_the_joint_loss_is_the_sum_of_all_terms() -> None:
         head = projection @ model.entities[triplets.heads[fact]] + translation
         true = (head - projection @ model.entities[triplets.tails[fact]]).norm() ** 2
         false = (head - projection @ model.entities[wrong]).norm() ** 2
-        total -= F.logsigmoid(false - true) / 3
+        total -= 0.3 * F.logsigmoid(false - true) / 3
     for part, chosen in zip(model.contents, batch.contents, strict=True):
         for vector in part.vectors[chosen]:
             reconstructed = part.autoencoder.decode(part.autoencoder.encode(vector[None]))[0]
