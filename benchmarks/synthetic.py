@@ -9,7 +9,7 @@ from torch import Tensor
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.data import TrainingData
+from mkg4rec.models.data import ItemContents, Ratings, TrainingData
 
 PRESENT = 0.9
 """Share of the entities that have features."""
@@ -73,6 +73,8 @@ def training_data(size: Size, device: torch.device) -> TrainingData:
         Interactions.from_pairs(nothing, nothing, size.users, size.items),
         lambda: facts,
         lambda modality: features,
+        lambda: ItemContents([""] * size.items, torch.full((size.items,), torch.nan, dtype=torch.float64)),
+        lambda: Ratings(torch.ones(len(train), device=device), Interactions.from_pairs(nothing, nothing, size.users, size.items)),
     )
 
 

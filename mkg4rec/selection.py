@@ -18,12 +18,14 @@ class Selection:
     Attributes:
         positives: a table as `tables.INTERACTIONS`, sorted by user_id and item_id.
         catalogue: a table as `tables.CATALOGUE`: the items of `positives` with their entities.
+        dislikes: what the users of `positives` rated too low of its items, a table and sorted as `positives`.
         unlinked_items: how many items have a positive interaction but no entity.
         unlinked_interactions: how many positive interactions those items have.
     """
 
     positives: pa.Table
     catalogue: pa.Table
+    dislikes: pa.Table
     unlinked_items: int
     unlinked_interactions: int
 
@@ -40,7 +42,8 @@ def select(interactions: pa.Table, items: pa.Table, links: pa.Table, rules: Link
     Raises:
         PipelineError: no interaction is left, with the number that each rule left over.
     """
-    positive = interactions.filter(pc.greater_equal(interactions["rating"], rules.min_rating))
+    is_positive = pc.greater_equal(interactions["rating"], rules.min_rating)
+    positive, negative = interactions.filter(is_positive), interactions.filter(pc.invert(is_positive))
     is_linked = pc.is_in(positive["item_id"], links["item_id"].combine_chunks())
     linked, unlinked = positive.filter(is_linked), positive.filter(pc.invert(is_linked))
     core = k_core(linked, rules.min_user_interactions, rules.min_item_interactions)
@@ -51,10 +54,11 @@ def select(interactions: pa.Table, items: pa.Table, links: pa.Table, rules: Link
             f"{rules.min_user_interactions} and items of at least {rules.min_item_interactions} interactions. "
             "Lower the thresholds under link: of this data set in params.yaml, or check that its sources belong together."
         )
-    positives = core.sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    of_core = pc.and_(*(pc.is_in(negative[name], value_set=pc.unique(core[name])) for name in ("user_id", "item_id")))
     return Selection(
-        positives=positives.select([column.name for column in INTERACTIONS.columns]),
+        positives=_ordered(core),
         catalogue=_catalogue(items, links, core),
+        dislikes=_ordered(negative.filter(of_core)),
         unlinked_items=pc.count_distinct(unlinked["item_id"]).as_py(),
         unlinked_interactions=unlinked.num_rows,
     )
@@ -75,6 +79,11 @@ def k_core(interactions: pa.Table, min_user_interactions: int, min_item_interact
         if len(kept) == len(rows):
             return interactions.take(pa.array(rows))
         rows = kept
+
+
+def _ordered(interactions: pa.Table) -> pa.Table:
+    ordered = interactions.sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    return ordered.select([column.name for column in INTERACTIONS.columns])
 
 
 def _catalogue(items: pa.Table, links: pa.Table, interactions: pa.Table) -> pa.Table:

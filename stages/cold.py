@@ -21,8 +21,8 @@ from stages.layout import Layout
 def main(dataset: str, model_name: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
-    parts = {name: INTERACTIONS.read(layout.split_cold(name)) for name in ("train", "valid", "test", "cold")}
-    data = training_data_of(layout, parts["train"], parts["valid"], choose_device(settings.train.device))
+    parts = {name: INTERACTIONS.read(layout.split_cold(name)) for name in ("train", "valid", "test", "cold", "dislikes")}
+    data = training_data_of(layout, parts["train"], parts["valid"], parts["dislikes"], choose_device(settings.train.device))
     device = data.train.items.device
     warm, cold = (indexed(parts[name], data.user_ids, data.item_ids).to(device) for name in ("test", "cold"))
     data = data.without(cold.item_counts > 0)

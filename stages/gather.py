@@ -2,7 +2,7 @@
 
 The stages of one matrix have the same dependencies, but a model of interactions alone needs no training when the graph
 has changed, nor one model when the code of another has. Here each model gets a small file with its hyper-parameters, the
-settings of training that concern it, and the digests of its code and of the graph and features that it reads;
+settings of training that concern it, and the digests of its code and of the graph, features and texts that it reads;
 `train` depends on its own model's file.
 """
 
@@ -27,6 +27,7 @@ def main(dataset: str) -> None:
     inputs = {
         Input.GRAPH: [layout.entities, layout.relations, layout.triplets],
         Input.FEATURES: [layout.features(modality) for modality in Modality],
+        Input.CONTENTS: [layout.catalogue, layout.descriptions],
     }
     training = settings.train.model_dump(mode="json")
     with replacing(layout.data / "gathered") as folder:

@@ -2,30 +2,34 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from torch import Tensor
 
+from mkg4rec.features.contents import item_texts
 from mkg4rec.features.store import FeatureMatrix, read_aligned
 from mkg4rec.graph.collaborative import Triplets
 from mkg4rec.imports import ROOT
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.data import TrainingData
-from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
+from mkg4rec.models.data import ItemContents, Ratings, TrainingData
+from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
 from stages.layout import Layout
 
 STOPPING = {"max_epochs", "patience"}
 
 
 def training_data(layout: Layout, device: torch.device) -> TrainingData:
-    """Train and validation interactions of a data set on `device`; graph and features as they are asked for."""
-    return training_data_of(layout, INTERACTIONS.read(layout.split("train")), INTERACTIONS.read(layout.split("valid")), device)
+    """Train and validation interactions of a data set on `device`; all else as it is asked for."""
+    train, valid, dislikes = (INTERACTIONS.read(layout.split(part)) for part in ("train", "valid", "dislikes"))
+    return training_data_of(layout, train, valid, dislikes, device)
 
 
-def training_data_of(layout: Layout, train: pa.Table, valid: pa.Table, device: torch.device) -> TrainingData:
-    """As `training_data`, of another split: `train` and `valid` are tables of interactions."""
+def training_data_of(layout: Layout, train: pa.Table, valid: pa.Table, dislikes: pa.Table, device: torch.device) -> TrainingData:
+    """As `training_data`, of another split: `train`, `valid` and `dislikes` are tables of interactions."""
     # Every user has a train interaction, so the train part knows them all.
     user_ids = pc.unique(train["user_id"].combine_chunks()).sort()
     item_ids = CATALOGUE.read(layout.catalogue)["item_id"].combine_chunks()
@@ -36,14 +40,36 @@ def training_data_of(layout: Layout, train: pa.Table, valid: pa.Table, device: t
         indexed(valid, user_ids, item_ids).to(device),
         lambda: read_triplets(layout, device),
         lambda modality: read_features(layout, modality, device),
+        lambda: read_contents(layout),
+        lambda: Ratings(ratings_in_order(train, user_ids, item_ids).to(device), indexed(dislikes, user_ids, item_ids).to(device)),
     )
 
 
 def indexed(rows: pa.Table, user_ids: pa.Array, item_ids: pa.Array) -> Interactions:
     """Published identifiers as an users × items matrix of indices."""
-    users = pc.index_in(rows["user_id"].combine_chunks(), user_ids).to_numpy()
-    items = pc.index_in(rows["item_id"].combine_chunks(), item_ids).to_numpy()
-    return Interactions.from_pairs(torch.tensor(users), torch.tensor(items), len(user_ids), len(item_ids))
+    return Interactions.from_pairs(*indices(rows, user_ids, item_ids), len(user_ids), len(item_ids))
+
+
+def indices(rows: pa.Table, user_ids: pa.Array, item_ids: pa.Array) -> tuple[Tensor, Tensor]:
+    """(rows,) of users and (rows,) of items, int64."""
+    known = (("user_id", user_ids), ("item_id", item_ids))
+    users, items = (torch.tensor(pc.index_in(rows[name].combine_chunks(), ids).to_numpy(), dtype=torch.long) for name, ids in known)
+    return users, items
+
+
+def ratings_in_order(train: pa.Table, user_ids: pa.Array, item_ids: pa.Array) -> Tensor:
+    """(rows,) float32 ratings in the order of the interactions that `indexed` makes."""
+    users, items = indices(train, user_ids, item_ids)
+    return torch.tensor(train["rating"].to_numpy())[torch.argsort(users * len(item_ids) + items)]
+
+
+def read_contents(layout: Layout) -> ItemContents:
+    """Texts and years of the items, as far as they are published."""
+    catalogue = CATALOGUE.read(layout.catalogue)
+    described = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions))
+    rows = zip(catalogue["item_id"].to_pylist(), catalogue["title"].to_pylist(), strict=True)
+    texts = [described[item].data.decode() if item in described else title for item, title in rows]
+    return ItemContents(texts, torch.tensor(pc.cast(catalogue["year"], pa.float64()).fill_null(math.nan).to_numpy()))
 
 
 def read_triplets(layout: Layout, device: torch.device) -> Triplets:
@@ -52,7 +78,8 @@ def read_triplets(layout: Layout, device: torch.device) -> Triplets:
     heads, relations, tails = (
         torch.tensor(rows[name].to_numpy(), dtype=torch.long, device=device) for name in ("head", "relation", "tail")
     )
-    return Triplets(heads, relations, tails, len(ENTITIES.read(layout.entities)), len(RELATIONS.read(layout.relations)))
+    names = RELATIONS.read(layout.relations)["relation"].to_pylist()
+    return Triplets(heads, relations, tails, len(ENTITIES.read(layout.entities)), len(names), tuple(names))
 
 
 def read_features(layout: Layout, modality: str, device: torch.device) -> FeatureMatrix:

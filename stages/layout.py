@@ -56,6 +56,11 @@ class Layout:
         return self.data / "link" / "positives.parquet"
 
     @property
+    def dislikes(self) -> Path:
+        """What the users rated too low to count as positive."""
+        return self.data / "link" / "dislikes.parquet"
+
+    @property
     def posters(self) -> Path:
         return self.data / "media" / "posters.parquet"
 
@@ -92,11 +97,11 @@ class Layout:
         return self.data / "gathered" / f"{model}.json"
 
     def split(self, part: str) -> Path:
-        """The interactions of one part: train, valid or test."""
+        """The interactions of one part: train, valid or test; or the dislikes of the train part."""
         return self.data / "split" / f"{part}.parquet"
 
     def split_cold(self, part: str) -> Path:
-        """The interactions of one part of the split that keeps items out of training: train, valid, test, or cold for these items."""
+        """As `split`, of the one that keeps items out of training; `cold` are the interactions with these items."""
         return self.data / "split_cold" / f"{part}.parquet"
 
     def model(self, model: str) -> Path:

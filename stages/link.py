@@ -1,4 +1,4 @@
-"""Interactions, items and KB4Rec's links → positive interactions and the catalogue of items that take part."""
+"""Interactions, items and KB4Rec's links → positive interactions, dislikes, and the catalogue of items that take part."""
 
 import pyarrow.compute as pc
 
@@ -17,10 +17,12 @@ def main(dataset: str) -> None:
     links = read_links(layout.raw_file("links"), items["item_id"].type)
     selection = select(interactions, items, links.table, rules)
     tables.INTERACTIONS.write(selection.positives, layout.positives)
+    tables.INTERACTIONS.write(selection.dislikes, layout.dislikes)
     tables.CATALOGUE.write(selection.catalogue, layout.catalogue)
     print(
         f"{dataset}: {selection.positives.num_rows:,} positive interactions of "
         f"{pc.count_distinct(selection.positives['user_id']).as_py():,} users and {selection.catalogue.num_rows:,} items; "
+        f"{selection.dislikes.num_rows:,} dislikes, "
         f"{selection.unlinked_items:,} items without a link left out with {selection.unlinked_interactions:,} positive interactions, "
         f"{links.repeats:,} links repeated"
     )

@@ -17,7 +17,8 @@ def main(dataset: str, model_name: str, seed_text: str) -> None:
     settings = params.load()
     layout, seed = Layout(dataset), int(seed_text)
     parts = split(INTERACTIONS.read(layout.positives), seed, settings.split.valid, settings.split.test)
-    data = training_data_of(layout, parts.train, parts.valid, choose_device(settings.train.device))
+    dislikes = split(INTERACTIONS.read(layout.dislikes), seed, settings.split.valid, settings.split.test).train
+    data = training_data_of(layout, parts.train, parts.valid, dislikes, choose_device(settings.train.device))
     checkpoint = checkpoint_path(layout, model_name, seed, data)
     base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
     model, _ = train(base, values, data, settings.train.model_copy(update={"seed": seed}), checkpoint)

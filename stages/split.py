@@ -1,4 +1,4 @@
-"""Positive interactions → train, valid and test."""
+"""Positive interactions → train, valid and test; dislikes → those of the train part."""
 
 from mkg4rec import params, tables
 from mkg4rec.errors import PipelineError
@@ -20,7 +20,12 @@ def main(dataset: str) -> None:
     tables.INTERACTIONS.write(parts.train, layout.split("train"))
     tables.INTERACTIONS.write(parts.valid, layout.split("valid"))
     tables.INTERACTIONS.write(parts.test, layout.split("test"))
-    print(f"{dataset}: {parts.train.num_rows:,} train, {parts.valid.num_rows:,} valid, {parts.test.num_rows:,} test interactions")
+    dislikes = split(tables.INTERACTIONS.read(layout.dislikes), shares.seed, shares.valid, shares.test).train
+    tables.INTERACTIONS.write(dislikes, layout.split("dislikes"))
+    print(
+        f"{dataset}: {parts.train.num_rows:,} train, {parts.valid.num_rows:,} valid, {parts.test.num_rows:,} test interactions, "
+        f"{dislikes.num_rows:,} train dislikes"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 """Positive interactions → a split in which some items have no interaction in train or valid."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
-from mkg4rec.splitting import split_cold
+from mkg4rec.params import Split
+from mkg4rec.splitting import ColdParts, split, split_cold
 from mkg4rec.tables import INTERACTIONS
 from stages import run
 from stages.layout import Layout
@@ -19,7 +23,15 @@ def main(dataset: str) -> None:
                 f"{layout.positives}: the cold split leaves nothing for {name}; change the shares under split: in params.yaml."
             )
         INTERACTIONS.write(rows, layout.split_cold(name))
+    INTERACTIONS.write(warm_dislikes(layout, shares, parts), layout.split_cold("dislikes"))
     print(f"{dataset}: {', '.join(f'{len(rows):,} {name}' for name, rows in named.items())} interactions")
+
+
+def warm_dislikes(layout: Layout, shares: Split, parts: ColdParts) -> pa.Table:
+    """The train part of the dislikes, of items that are in training at all."""
+    dislikes = INTERACTIONS.read(layout.dislikes)
+    trained_on = pc.is_in(dislikes["item_id"], value_set=pc.unique(parts.warm.train["item_id"]))
+    return split(dislikes.filter(trained_on), shares.seed, shares.valid, shares.test).train
 
 
 if __name__ == "__main__":

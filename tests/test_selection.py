@@ -94,6 +94,21 @@ def test_positive_interactions_of_linked_items_are_kept() -> None:
     assert (selection.unlinked_items, selection.unlinked_interactions) == (1, 1)
 
 
+def test_dislikes_are_low_ratings_among_the_users_and_items_that_take_part() -> None:
+    pairs = [(3, 10), (2, 10), (2, 11), (1, 11), (1, 10), (1, 12), (9, 10)]
+    interactions = interactions_of(pairs, [2.0, 5.0, 1.0, 2.5, 4.0, 1.0, 1.0])
+    selection = select(interactions, items_of(10, 11, 12), links_of({10: "m.a", 11: "m.b", 12: "m.c"}), rules())
+    assert selection.dislikes.num_rows == 0, "items 11 and 12 have no positive interaction, users 3 and 9 neither"
+    more = interactions_of([*pairs, (3, 11)], [2.0, 5.0, 1.0, 2.5, 4.0, 1.0, 1.0, 3.0])
+    selection = select(more, items_of(10, 11, 12), links_of({10: "m.a", 11: "m.b", 12: "m.c"}), rules())
+    INTERACTIONS.check(selection.dislikes, Path("dislikes"))
+    assert selection.dislikes.select(["user_id", "item_id", "rating"]).to_pydict() == {
+        "user_id": [1, 2, 3],
+        "item_id": [11, 11, 10],
+        "rating": [2.5, 1.0, 2.0],
+    }
+
+
 def test_two_items_of_one_entity_both_take_part() -> None:
     selection = select(interactions_of([(1, 10), (1, 11)]), items_of(10, 11), links_of({10: "m.a", 11: "m.a"}), rules())
     assert selection.catalogue["entity"].to_pylist() == ["m.a", "m.a"]

@@ -16,13 +16,18 @@ from mkg4rec.ragged import row_offsets
 
 @dataclass(frozen=True)
 class Triplets:
-    """Facts by index: head, relation and tail of shape (triplets,), int64; items are the first entities."""
+    """Facts by index: head, relation and tail of shape (triplets,), int64; items are the first entities.
+
+    Attributes:
+        relation_names: by index; none where nobody asks for a relation by name.
+    """
 
     heads: Tensor
     relations: Tensor
     tails: Tensor
     num_entities: int
     num_relations: int
+    relation_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Input(StrEnum):
 
     GRAPH = "graph"
     FEATURES = "features"
+    CONTENTS = "contents"
 
 
 class Model(ABC):

@@ -26,16 +26,44 @@ Modalities = Annotated[list[Name], AfterValidator(_each_once)]
 
 
 @dataclass(frozen=True)
+class Ratings:
+    """What users think of what they rated, which most models leave aside.
+
+    Attributes:
+        taken: (nnz,) float32, the rating behind each train interaction.
+        dislikes: users × items, what users rated too low to count as taken; of the train part.
+    """
+
+    taken: Tensor
+    dislikes: Interactions
+
+
+@dataclass(frozen=True)
+class ItemContents:
+    """What is published of the items beside the graph.
+
+    Attributes:
+        texts: title and description of each item, or the title alone.
+        years: (items,) float64, NaN where unknown.
+    """
+
+    texts: list[str]
+    years: Tensor
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """Train and validation interactions, the knowledge graph and the features of one data set, on a device.
 
-    Graph and features are read when a model first asks, so that a model of interactions alone needs neither.
+    What is more than interactions is read when a model first asks, so that a model of interactions alone needs none of it.
 
     Attributes:
         user_ids, item_ids: the published identifiers by index.
         train, valid: users × items.
         read_triplets: reads the knowledge graph.
         read_features: reads a modality by name.
+        read_contents: reads texts and years.
+        read_ratings: reads ratings and dislikes.
         unseen: (num_items,) bool, the items kept out of training; a model of these interactions draws none as a negative,
             since at its time there was none. None where no item is kept out.
     """
@@ -46,6 +74,8 @@ class TrainingData:
     valid: Interactions
     read_triplets: Callable[[], Triplets]
     read_features: Callable[[str], FeatureMatrix]
+    read_contents: Callable[[], ItemContents]
+    read_ratings: Callable[[], Ratings]
     unseen: Tensor | None = None
 
     def without(self, unseen: Tensor) -> "TrainingData":

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -53,11 +54,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingData, Intera
         layout = Layout("demo")
         data = training_data(layout, torch.device("cpu"))
         features = {modality: data.read_features(modality) for modality in ("visual", "text")}
-        triplets = data.read_triplets()
+        triplets, contents, ratings = data.read_triplets(), data.read_contents(), data.read_ratings()
         test = indexed(INTERACTIONS.read(layout.split("test")), data.user_ids, data.item_ids)
     finally:
         os.chdir(here)
-    return TrainingData(data.user_ids, data.item_ids, data.train, data.valid, lambda: triplets, features.__getitem__), test
+    read = replace(
+        data,
+        read_triplets=lambda: triplets,
+        read_features=features.__getitem__,
+        read_contents=lambda: contents,
+        read_ratings=lambda: ratings,
+    )
+    return read, test
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,7 @@ def test_raw_files_become_train_valid_and_test(workplace: Workplace) -> None:
     assert items.slice(0, 1).to_pylist() == [{"item_id": 1, "title": "Film 1", "year": 1981, "genres": ["Drama", "Comedy"]}]
 
     # 16 items have a rating of at least 3; the unlinked one is not among them.
-    assert "64 positive interactions of 4 users and 16 items; 0 items without a link" in workplace.succeed("link")
+    assert "64 positive interactions of 4 users and 16 items; 0 dislikes, 0 items without a link" in workplace.succeed("link")
     catalogue = tables.CATALOGUE.read(workplace.folder / LINKED / "catalogue.parquet")
     assert catalogue["item_id"].to_pylist() == [item for item in ITEMS if item % 5]
     assert catalogue["entity"].to_pylist() == [f"m.0{item}" for item in ITEMS if item % 5]
@@ -104,7 +104,7 @@ def test_running_again_writes_the_same_bytes(workplace: Workplace) -> None:
             workplace.succeed(stage)
         contents.append({path: path.read_bytes() for path in sorted(workplace.folder.rglob("*.parquet"))})
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 7
+    assert len(contents[0]) == 9
 
 
 def test_a_repeated_rating_counts_once_and_is_reported(workplace: Workplace) -> None:
@@ -118,6 +118,20 @@ def test_a_rated_item_without_a_description_stays_and_is_reported(workplace: Wor
     workplace.publish(ratings=RATINGS + "1::77::5::0\n")
     assert "1 items without a description" in workplace.succeed("prepare")
     assert workplace.table(PREPARED / "items.parquet")["title"].to_pylist()[-1] == "item 77"
+
+
+def test_dislikes_are_kept_and_a_part_of_them_is_for_training(workplace: Workplace) -> None:
+    lines = RATINGS.splitlines(keepends=True)
+    # User 1 dislikes ten of the items that the others take.
+    low = [line.replace("::5::", "::1::") if line.startswith("1::") and number < 12 else line for number, line in enumerate(lines)]
+    workplace.publish(ratings="".join(low))
+    workplace.succeed("prepare")
+    assert "; 10 dislikes" in workplace.succeed("link")
+    assert "8 train dislikes" in workplace.succeed("split")
+    dislikes = tables.INTERACTIONS.read(workplace.folder / LINKED / "dislikes.parquet")
+    assert (set(dislikes["user_id"].to_pylist()), set(dislikes["rating"].to_pylist())) == ({1}, {1.0, 2.0})
+    in_training = tables.INTERACTIONS.read(workplace.folder / SPLIT / "dislikes.parquet")
+    assert set(in_training["item_id"].to_pylist()) < set(dislikes["item_id"].to_pylist())
 
 
 def test_an_item_without_a_link_is_left_out_and_is_reported(workplace: Workplace) -> None:
