@@ -81,3 +81,43 @@ class Interactions:
 
     def to(self, device: torch.device) -> "Interactions":
         return Interactions(self.offsets.to(device), self.items.to(device), self.num_items)
+
+
+@dataclass(frozen=True)
+class WeightedInteractions:
+    """A users × items matrix whose entries have weights.
+
+    Attributes:
+        entries: where it has entries.
+        weights: (nnz,) float32, in their order.
+    """
+
+    entries: Interactions
+    weights: Tensor
+
+    @classmethod
+    def binary(cls, entries: Interactions) -> "WeightedInteractions":
+        """Every weight 1."""
+        return cls(entries, torch.ones(len(entries), device=entries.items.device))
+
+    def beside(self, other: "WeightedInteractions") -> "WeightedInteractions":
+        """[self | other]: the same users, the items of `other` numbered after those of this one."""
+        width = self.entries.num_items + other.entries.num_items
+        users = torch.cat([self.entries.users, other.entries.users])
+        items = torch.cat([self.entries.items, other.entries.items + self.entries.num_items])
+        order = torch.argsort(users * width + items)
+        both = Interactions.from_pairs(users, items, self.entries.num_users, width)
+        return WeightedInteractions(both, torch.cat([self.weights, other.weights])[order])
+
+    @cached_property
+    def transposed(self) -> "WeightedInteractions":
+        """items × users."""
+        order = torch.argsort(self.entries.items, stable=True)
+        return WeightedInteractions(self.entries.transposed, self.weights[order])
+
+    def dense_rows(self, users: Tensor) -> Tensor:
+        """(B, items) from (B,) user indices, none twice."""
+        row, entries = entries_of(self.entries.offsets, users)
+        dense = torch.zeros(len(users), self.entries.num_items, device=self.weights.device)
+        dense[row, self.entries.items[entries]] = self.weights[entries]
+        return dense

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mkg4rec.interactions import Interactions
+from mkg4rec.interactions import Interactions, WeightedInteractions
 
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), max_size=60)
 
@@ -49,3 +49,21 @@ def test_rows_are_those_of_the_users_asked_for(pairs: list[tuple[int, int]], use
 def test_union_has_the_entries_of_both(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
     together = _from(some).union(_from(others))
     assert torch.equal(torch.stack([together.users, together.items]).T, _dense(some + others).nonzero())
+
+
+def _weighted(pairs: list[tuple[int, int]]) -> tuple[WeightedInteractions, torch.Tensor]:
+    entries = _from(pairs)
+    weights = torch.arange(1.0, len(entries) + 1)
+    dense = torch.zeros(7, 9)
+    dense[entries.users, entries.items] = weights
+    return WeightedInteractions(entries, weights), dense
+
+
+@given(PAIRS, PAIRS)
+def test_weights_stay_with_their_entries(pairs: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    (one, dense), (other, beside) = _weighted(pairs), _weighted(others)
+    users = torch.tensor([3, 0, 6])
+    assert torch.equal(one.dense_rows(users), dense[users])
+    assert torch.equal(one.transposed.dense_rows(users), dense.T[users])
+    assert torch.equal(one.beside(other).dense_rows(users), torch.cat([dense, beside], dim=1)[users])
+    assert torch.equal(WeightedInteractions.binary(one.entries).dense_rows(users), (dense[users] > 0).float())

@@ -1,4 +1,4 @@
-"""What models have in common that score by weights between items: ŷ_u = x_u B, with x_u the user's binary train row."""
+"""What models have in common that score by weights between items: ŷ_u = x_u B, with x_u what the user took."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.graph.sparse import Pattern
-from mkg4rec.interactions import Interactions
+from mkg4rec.interactions import Interactions, WeightedInteractions
 from mkg4rec.models.base import WEIGHTS, ClosedForm
 from mkg4rec.models.data import TrainingData
 
@@ -19,40 +19,45 @@ class ItemWeightsModel(ClosedForm):
     """A subclass computes B in `fit`.
 
     Attributes:
-        weights: B, (items, items) float32; empty before `fit`.
+        rows: x, users × D.
+        weights: B, (D, items) float32; empty before `fit`.
     """
 
     def __init__(self, hyperparameters: Any, data: TrainingData) -> None:
         self.train = data.train
+        self.rows = self.rows_of(hyperparameters, data)
         self.weights = torch.empty(0)
 
+    @classmethod
+    def rows_of(cls, hyperparameters: Any, data: TrainingData) -> WeightedInteractions:
+        """The binary train rows, where a subclass does not say more of a user."""
+        return WeightedInteractions.binary(data.train)
+
     def scorer(self) -> "ItemWeights":
-        return ItemWeights(self.train, self.weights)
+        return ItemWeights(self.rows, self.weights)
 
     def save(self, folder: Path, data: TrainingData) -> None:
         save_file({"item_weights": self.weights.cpu().contiguous()}, folder / WEIGHTS)
 
     @classmethod
     def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> "ItemWeights":
+        rows = cls.rows_of(hyperparameters, data)
         weights = load_file(folder / WEIGHTS)["item_weights"].to(data.train.items.device)
-        if weights.shape != (data.num_items, data.num_items):
-            raise PipelineError(f"{folder / WEIGHTS}: made for {len(weights)} items, the data has {data.num_items}; run `dvc repro`.")
-        return ItemWeights(data.train, weights)
+        if weights.shape != (rows.entries.num_items, data.num_items):
+            raise PipelineError(f"{folder / WEIGHTS}: made for {weights.shape[1]} items, the data has {data.num_items}; run `dvc repro`.")
+        return ItemWeights(rows, weights)
 
 
 class ItemWeights:
-    """Scores x_u B from item–item weights B and each user's binary train row x_u."""
+    """Scores x_u B from (D, items) weights B and each user's row x_u, users × D."""
 
-    def __init__(self, train: Interactions, weights: Tensor) -> None:
-        self.train = train
+    def __init__(self, rows: WeightedInteractions, weights: Tensor) -> None:
+        self.rows = rows
         self.weights = weights
 
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
-        row, items = self.train.rows(users)
-        taken = torch.zeros(len(users), self.train.num_items, device=self.weights.device)
-        taken[row, items] = 1
-        return taken @ self.weights
+        return self.rows.dense_rows(users) @ self.weights
 
 
 def gram_matrix(interactions: Interactions, row_weights: Tensor | None = None) -> Tensor:
@@ -87,6 +92,16 @@ def gram_rows(interactions: Interactions, row_weights: Tensor | None = None, blo
         yield items, weighted(columns).T
 
 
+def cross_gram(left: WeightedInteractions, right: WeightedInteractions, row_weights: Tensor, block_size: int = 256) -> Tensor:
+    """LᵀWR in double precision, (D_L, D_R), of two matrices of the same users and W = diag of (users,) `row_weights`."""
+    users, shape = left.entries.users, (left.entries.num_users, left.entries.num_items)
+    of_left = Pattern.build(users, left.entries.items, shape).weighted(left.weights * row_weights[users]).T
+    gram = torch.empty(shape[1], right.entries.num_items, dtype=torch.float64, device=users.device)
+    for items in torch.arange(right.entries.num_items, device=users.device).split(block_size):
+        gram[:, items] = of_left(right.transposed.dense_rows(items).T).double()
+    return gram
+
+
 def zero_diagonal_regression(gram: Tensor) -> tuple[Tensor, Tensor]:
     """Rebuild every column of a matrix Z from its other columns: min over B of ‖Z − Z B‖² with diag(B) = 0.
 
@@ -103,3 +118,19 @@ def zero_diagonal_regression(gram: Tensor) -> tuple[Tensor, Tensor]:
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
     weights = (-inverse / inverse.diagonal()).float()
     return weights.fill_diagonal_(0), 1 / inverse.diagonal()
+
+
+def zero_diagonal_solution(gram: Tensor, target: Tensor) -> Tensor:
+    """The B that minimises tr(BᵀAB − 2 CᵀB) with B_jj = 0 in each of its columns j.
+
+    With P = A⁻¹ and Q = PC it is B = Q − P_:,j Q_jj / P_jj: the Lagrange multiplier of column j is what makes B_jj zero.
+
+    Args:
+        gram: A, (D, D), positive definite, in double precision.
+        target: C, (D, n) with n ≤ D, likewise.
+    """
+    factor = torch.linalg.cholesky(gram)
+    inverse = torch.cholesky_inverse(factor)[:, : target.shape[1]]
+    unconstrained = torch.cholesky_solve(target, factor)
+    solution = unconstrained - inverse * (unconstrained.diagonal() / inverse.diagonal())
+    return solution.fill_diagonal_(0)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.interactions import Interactions
+from mkg4rec.interactions import Interactions, WeightedInteractions
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
-from mkg4rec.models.item_weights import ItemWeights, gram_matrix, gram_rows, zero_diagonal_regression
+from mkg4rec.models.item_weights import ItemWeights, cross_gram, gram_matrix, gram_rows, zero_diagonal_regression
 from tests.worlds import checkerboard, random_interactions
 
 USERS, ITEMS = 30, 11
@@ -37,6 +37,23 @@ def test_gram_matrix_sums_the_products_of_columns_over_users(weighted: bool) -> 
     torch.testing.assert_close(torch.cat(rows).double(), expected[torch.cat(items)], atol=1e-5, rtol=0)
 
 
+def test_cross_gram_multiplies_weighted_matrices_of_the_same_users() -> None:
+    generator = torch.Generator().manual_seed(1)
+    left, dense_left = _weighted(5, generator)
+    right, dense_right = _weighted(ITEMS, generator)
+    rows = torch.rand(USERS, generator=generator)
+    expected = dense_left.T @ rows.double().diag() @ dense_right
+    torch.testing.assert_close(cross_gram(left, right, rows, block_size=4), expected, atol=1e-5, rtol=0)
+
+
+def _weighted(width: int, generator: torch.Generator) -> tuple[WeightedInteractions, Tensor]:
+    entries = random_interactions(USERS, width, 0.3, generator)
+    weights = torch.rand(len(entries), generator=generator)
+    dense = torch.zeros(USERS, width, dtype=torch.float64)
+    dense[entries.users, entries.items] = weights.double()
+    return WeightedInteractions(entries, weights), dense
+
+
 def test_rebuilds_every_column_from_the_others_by_least_squares() -> None:
     _, dense = _random()
     weights, minima = zero_diagonal_regression(dense.T @ dense)
@@ -53,7 +70,7 @@ def test_scores_add_up_the_weights_of_what_a_user_took() -> None:
     interactions, dense = _random()
     weights = torch.randn(ITEMS, ITEMS)
     users = torch.tensor([7, 0, 7])
-    for row, user in zip(ItemWeights(interactions, weights).score(users), users, strict=True):
+    for row, user in zip(ItemWeights(WeightedInteractions.binary(interactions), weights).score(users), users, strict=True):
         torch.testing.assert_close(row, sum(weights[item] for item in dense[user].nonzero().squeeze(1)))
 
 

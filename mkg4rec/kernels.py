@@ -1,0 +1,111 @@
+"""How alike items are by what is known of them: kernels K(i, j), positive semi-definite, at most 1, and 0 where nothing is known.
+
+Most are cosines K = F Fᵀ of item features F with rows of length 1, or of zeros. Features are sparse where they are many; kernels
+are computed block by block on the processor, since no more than blocks of them may fit where the catalogue is large.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+from torch import Tensor
+
+from mkg4rec.features.store import FeatureMatrix
+from mkg4rec.graph.collaborative import Triplets
+
+BLOCK = 4096
+"""Rows computed at a time, so that little more than the result itself is held."""
+
+
+class Kernel(Protocol):
+    """How alike any two items are."""
+
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        """K(i, j) of (M,) items i with (N,) items j: (M, N)."""
+
+
+@dataclass(frozen=True)
+class Cosines:
+    """K = F Fᵀ.
+
+    Attributes:
+        features: F, (items, D), sparse or dense, rows of length 1 or of zeros.
+    """
+
+    features: sparse.csr_array | NDArray[np.float32]
+
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        some, others = self.features[rows], self.features[columns]
+        cosines = some @ others.T if isinstance(some, np.ndarray) else (some @ others.T).toarray()
+        return np.asarray(cosines, np.float64)
+
+
+@dataclass(frozen=True)
+class Years:
+    """K(i, j) = exp(−(y_i − y_j)² / 2σ²); 0 where a year y is unknown, also with itself.
+
+    Attributes:
+        years: (items,), NaN where unknown.
+        width: σ, in years.
+    """
+
+    years: NDArray[np.float64]
+    width: float
+
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        distances = self.years[rows][:, None] - self.years[columns][None, :]
+        likeness: NDArray[np.float64] = np.exp(-np.square(distances) / (2 * self.width**2))
+        return np.nan_to_num(likeness, nan=0.0)
+
+
+def of_attributes(triplets: Triplets, relations: Collection[str], num_items: int) -> Cosines:
+    """By the entities that items stand in certain relations to.
+
+    An entity a has the weight ln(items / n_a), with n_a the items it belongs to: a shared director says more than a shared
+    language. One of a single item says nothing of another and is left out. A relation that the graph has not is no attribute.
+
+    Args:
+        relations: names, as the graph has them, with items as heads.
+    """
+    wanted = [number for number, name in enumerate(triplets.relation_names) if name in relations]
+    chosen = torch.isin(triplets.relations, torch.tensor(wanted, device=triplets.relations.device)) & (triplets.heads < num_items)
+    items, entities = torch.stack([triplets.heads[chosen], triplets.tails[chosen]]).unique(dim=1).cpu().numpy()
+    counts = np.bincount(entities, minlength=triplets.num_entities)
+    shared = counts[entities] > 1
+    items, entities = items[shared], entities[shared]
+    weights = np.log(num_items / counts[entities]).astype(np.float32)
+    incidence = sparse.csr_array((weights, (items, entities)), shape=(num_items, triplets.num_entities))
+    return Cosines(normalize(incidence))
+
+
+def of_words(texts: Sequence[str]) -> Cosines:
+    """By the words of their texts: TF-IDF, (1 + ln tf) · (1 + ln((1 + n) / (1 + df))), without stop words and words of a single text."""
+    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=2, dtype=np.float32)
+    try:
+        return Cosines(sparse.csr_array(vectorizer.fit_transform(texts)))
+    except ValueError:
+        # No word occurs in two texts.
+        return Cosines(sparse.csr_array((len(texts), 1), dtype=np.float32))
+
+
+def of_vectors(features: FeatureMatrix, num_items: int) -> Cosines:
+    """By their vectors about the mean of all: those of one encoder lie in a narrow cone, and what they share says nothing of an item."""
+    vectors, present = features.vectors[:num_items].cpu().numpy(), features.present[:num_items].cpu().numpy()
+    mean = vectors[present].mean(0) if present.any() else 0
+    return Cosines(normalize(np.where(present[:, None], vectors - mean, 0)))
+
+
+def weighted_sum(kernels: Sequence[tuple[float, Kernel]], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Tensor:
+    """Σ_m α_m K_m of (M,) items with (N,) items: (M, N) in double precision, on the processor."""
+    total = np.zeros((len(rows), len(columns)))
+    for weight, kernel in kernels:
+        if weight:
+            for begin in range(0, len(rows), BLOCK):
+                total[begin : begin + BLOCK] += weight * kernel.between(rows[begin : begin + BLOCK], columns)
+    return torch.from_numpy(total)

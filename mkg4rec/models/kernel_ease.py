@@ -1,0 +1,129 @@
+"""Kernel EASE: a linear model of what users took and disliked that is held to what is known of the items, in closed form.
+
+Its warm view is EASE (Steck, WWW 2019, https://arxiv.org/abs/1905.03375) with the denoising of EDLAE (Steck, NeurIPS 2020,
+https://proceedings.neurips.cc/paper/2020/hash/e33d974aae13e4d877477d51d8bafdc4-Abstract.html) and side information as in CEASE
+(Jeunen et al., RecSys 2020, https://doi.org/10.1145/3383313.3418480), by kernels. Its cold view is a kernel ridge regression from
+what is known of an item to the scores that it gets.
+"""
+
+from typing import Annotated, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from mkg4rec.interactions import WeightedInteractions
+from mkg4rec.models.base import Input
+from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights, check_weights
+from mkg4rec.models.data import TrainingData
+from mkg4rec.models.item_weights import ItemWeightsModel, cross_gram, zero_diagonal_solution
+from mkg4rec.params import Group, Name, Share
+from mkg4rec.tuning.space import Range
+
+
+class KernelEaseHyperparameters(Group):
+    """Attributes:
+    regularization: λ of the items.
+    dropout: p, the share of a user's items that are missing when they are rebuilt.
+    activity_exponent: β; a user with n_u interactions counts (n_u / n̄)^−β.
+    rating_slope: s; what a user took weighs 1 + s (r − r̄) in that user's row, with r̄ the mean of such ratings r.
+    dislikes: whether what a user rated too low to count as taken stands in that user's row as well.
+    dislike_regularization: λ of these.
+    kernels: what is known of the items.
+    warm_weights: α_m of the warm view.
+    cold_weights: α'_m of the cold view.
+    cold_regularization: μ.
+    cold_weight: γ; with more, cold items stand higher among all.
+    """
+
+    regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True)]
+    dropout: Annotated[float, Field(ge=0, lt=1), Range(0.0, 0.7)]
+    activity_exponent: Annotated[Share, Range(0.0, 1.0)]
+    rating_slope: Annotated[float, Field(ge=0), Range(0.0, 0.5)]
+    dislikes: bool
+    dislike_regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True)]
+    kernels: dict[Name, KernelSettings]
+    warm_weights: KernelWeights
+    cold_weights: KernelWeights
+    cold_regularization: Annotated[float, Field(gt=0), Range(0.01, 10.0, log=True)]
+    cold_weight: Annotated[float, Field(ge=0), Range(0.1, 10.0, log=True)]
+
+    @model_validator(mode="after")
+    def _weigh_what_there_is(self) -> Self:
+        check_weights(self.kernels, self.warm_weights, self.cold_weights)
+        return self
+
+
+class KernelEase(ItemWeightsModel):
+    """Scores z_u B, with a column of B for every item.
+
+    **Warm view**, of the items W that somebody took in train. With X binary, X_r what users took with its weights, N what they
+    disliked (or nothing), Z = [X_r | N] and D = diag((n_u / n̄)^−β):
+
+        min over B of ‖D^½ (X − Z B)‖² + Σ_m α_m ‖F_mᵀ − F_mᵀ B_X‖² + Σ_i Λ_ii ‖B_i‖²,  diag(B_X) = 0
+
+    where B_X are the rows of X_r, K_m = F_m F_mᵀ, and Λ = λ + p / (1 − p) diag(ZᵀDZ), which is what dropping a share p of Z does in
+    expectation. With A = ZᵀDZ + Λ + [Σ α_m K_m, 0; 0, 0] and C = ZᵀDX + [Σ α_m K_m; 0] that is `zero_diagonal_solution`.
+
+    **Cold view**, of the others: with K = Σ_m α'_m K_m, what an item would be scored by all users is what kernel ridge regression makes
+    of the warm items' scores S_W = Z B_W,
+
+        S_c = γ S_W (K_WW + μ I)⁻¹ K_Wc,  which is B_c = γ B_W (K_WW + μ I)⁻¹ K_Wc.
+
+    A modality or an attribute that the data set has not is a kernel of zeros.
+    """
+
+    Hyperparameters = KernelEaseHyperparameters
+    reads = frozenset({Input.GRAPH, Input.FEATURES, Input.CONTENTS})
+
+    def __init__(self, hyperparameters: KernelEaseHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters = hyperparameters
+        self.kernels = ContentKernels(hyperparameters.kernels, data)
+
+    @classmethod
+    def rows_of(cls, hyperparameters: KernelEaseHyperparameters, data: TrainingData) -> WeightedInteractions:
+        """Z."""
+        ratings = data.read_ratings()
+        weights = 1 + hyperparameters.rating_slope * (ratings.taken - ratings.taken.mean())
+        taken = WeightedInteractions(data.train, weights.clamp(min=0))
+        return taken.beside(WeightedInteractions.binary(ratings.dislikes)) if hyperparameters.dislikes else taken
+
+    def fit(self) -> float:
+        """Solve for B; gives the minimum of the warm view / (users · items)."""
+        warm, cold = (numbers.nonzero().squeeze(1) for numbers in (self.train.item_counts > 0, self.train.item_counts == 0))
+        used = (self.rows.entries.item_counts > 0).nonzero().squeeze(1)
+        weights, minima = self._warm_view(warm, used)
+        self.weights = torch.zeros(self.rows.entries.num_items, self.train.num_items, device=weights.device)
+        self.weights[used.unsqueeze(1), warm] = weights
+        if len(cold):
+            self.weights[used.unsqueeze(1), cold] = weights @ self.cold_map(warm, cold)
+        return float(minima.mean()) / self.train.num_users
+
+    def _warm_view(self, warm: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
+        """(U, W) float32 weights and (W,) minima; `used` (U,) are the columns of Z with an entry, those of `warm` (W,) first."""
+        settings, device = self.hyperparameters, warm.device
+        activity = self.train.counts.float()
+        user_weights = (activity / activity.mean()).pow(-settings.activity_exponent)
+        gram = cross_gram(self.rows, self.rows, user_weights)[used.unsqueeze(1), used]
+        target = cross_gram(self.rows, WeightedInteractions.binary(self.train), user_weights)[used.unsqueeze(1), warm]
+        # (XᵀDX)_jj of the binary X.
+        totals = torch.zeros(self.train.num_items, dtype=torch.float64, device=device)
+        totals.index_add_(0, self.train.items, user_weights[self.train.users].double())
+
+        likeness = self.kernels.among(settings.warm_weights, warm)
+        is_taken = used < self.train.num_items
+        penalty = torch.where(is_taken, settings.regularization, settings.dislike_regularization)
+        gram.diagonal().add_(penalty + settings.dropout / (1 - settings.dropout) * gram.diagonal())
+        gram[: len(warm), : len(warm)] += likeness
+        target[: len(warm)] += likeness
+        weights = zero_diagonal_solution(gram, target)
+        return weights.float(), totals[warm] + likeness.diagonal() - (target * weights).sum(0)
+
+    def cold_map(self, warm: Tensor, cold: Tensor) -> Tensor:
+        """γ (K_WW + μ I)⁻¹ K_Wc, (W, C) float32, of `warm` (W,) and `cold` (C,) items."""
+        settings = self.hyperparameters
+        among_warm = self.kernels.among(settings.cold_weights, warm)
+        among_warm.diagonal().add_(settings.cold_regularization)
+        to_cold = self.kernels.between(settings.cold_weights, warm, cold)
+        return (settings.cold_weight * torch.cholesky_solve(to_cold, torch.linalg.cholesky(among_warm))).float()
