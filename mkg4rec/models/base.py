@@ -221,21 +221,26 @@ class DotProduct(Neural):
         user_vectors, item_vectors = self.final_vectors()
         # Gathered once, because the gradient of every gather is a whole table.
         asking, offered = F.embedding(users, user_vectors), F.embedding(candidates, item_vectors)
-        return self.ranking_loss(asking, offered, item_vectors, items) + self.penalty(users, candidates, asking, offered)
+        if self.hyperparameters.loss is Loss.SOFTMAX:
+            loss = self.softmax_loss(users, items, user_vectors, item_vectors)
+        else:
+            loss = self.sampled_loss(asking, offered)
+        return loss + self.penalty(users, candidates, asking, offered)
 
-    def ranking_loss(self, asking: Tensor, offered: Tensor, item_vectors: Tensor, items: Tensor) -> Tensor:
-        """The loss without penalty.
+    def softmax_loss(self, users: Tensor, items: Tensor, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
+        """The full softmax of (B,) users with what they took; the scores of a user are computed once for all that is theirs."""
+        distinct, rows = users.unique(return_inverse=True)
+        asking, offered = self.comparable(F.embedding(distinct, user_vectors), item_vectors)
+        return softmax(asking / self.hyperparameters.temperature @ offered.T, rows, items, self.unseen)
+
+    def sampled_loss(self, asking: Tensor, offered: Tensor) -> Tensor:
+        """The loss against drawn items.
 
         Args:
             asking: (B, D) vectors of users.
             offered: (B, 1 + N, D) vectors of the item that each took, and of those that were drawn.
-            item_vectors: (items, D), which the full softmax takes instead of drawn ones.
-            items: (B,) what each took.
         """
         settings = self.hyperparameters
-        if settings.loss is Loss.SOFTMAX:
-            asking, item_vectors = self.comparable(asking, item_vectors)
-            return softmax(asking / settings.temperature @ item_vectors.T, items, self.unseen)
         asking, offered = self.comparable(asking, offered)
         # A batched product of so small matrices takes three times as long on a CPU.
         scores = (asking.unsqueeze(1) * offered).sum(-1)

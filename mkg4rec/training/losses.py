@@ -41,15 +41,17 @@ def sampled_softmax(positive: Tensor, negatives: Tensor) -> Tensor:
     return (torch.cat([positive.unsqueeze(1), negatives], dim=1).logsumexp(1) - positive).mean()
 
 
-def softmax(scores: Tensor, items: Tensor, unseen: Tensor | None = None) -> Tensor:
+def softmax(scores: Tensor, users: Tensor, items: Tensor, unseen: Tensor | None = None) -> Tensor:
     """The sampled softmax with every other item: −mean ln of e^ŷ_ui / Σ_j e^ŷ_uj.
 
     Args:
-        scores: (B, items).
-        items: (B,) what the users took.
+        scores: (U, items) of users that each stand here once, however much of theirs is in the batch.
+        users: (B,) rows of `scores`.
+        items: (B,) what these users took.
         unseen: (items,) bool, items that are left out.
     """
-    return F.cross_entropy(scores if unseen is None else scores.masked_fill(unseen, -torch.inf), items)
+    scores = scores if unseen is None else scores.masked_fill(unseen, -torch.inf)
+    return (scores.logsumexp(1)[users] - scores[users, items]).mean()
 
 
 def squared_norm(*embeddings: Tensor) -> Tensor:

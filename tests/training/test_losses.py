@@ -47,8 +47,16 @@ def test_full_softmax_is_the_sampled_one_with_every_other_item() -> None:
     positive = scores.gather(1, items.unsqueeze(1)).squeeze(1)
     others = torch.stack([torch.cat([row[:item], row[item + 1 :]]) for row, item in zip(scores, items.tolist(), strict=True)])
     expected = _literal_softmax(positive.tolist(), others.tolist())
-    assert softmax(scores, items).item() == pytest.approx(expected, rel=1e-5)
+    assert softmax(scores, torch.arange(len(items)), items).item() == pytest.approx(expected, rel=1e-5)
     assert sampled_softmax(positive, others).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_full_softmax_of_a_user_with_several_items_is_that_of_as_many_rows() -> None:
+    scores, items = _scores()
+    users = torch.tensor([2, 0, 2, 1, 2])
+    several = items.new_tensor([0, 1, 2, 0, 1])
+    every = softmax(scores[users], torch.arange(5), several)
+    torch.testing.assert_close(softmax(scores, users, several), every)
 
 
 def test_squared_norm_is_half_the_mean_over_pairs() -> None:

@@ -30,6 +30,6 @@ def test_the_full_softmax_leaves_unseen_items_out() -> None:
     users, items = torch.randn(5, 4, generator=GENERATOR), torch.randn(20, 4, generator=GENERATOR)
     taken = torch.tensor([1, 2, 3, 4, 5])
     scores = users @ items.T / 0.5
-    found = softmax(scores, taken, UNSEEN)
+    found = softmax(scores, torch.arange(5), taken, UNSEEN)
     expected = [torch.log(scores[row, ~UNSEEN].exp().sum()) - scores[row, item] for row, item in enumerate(taken)]
     torch.testing.assert_close(found, torch.stack(expected).mean())
