@@ -20,6 +20,9 @@ PARAMS_FILE = Path("params.yaml")
 VARIANT_OF = "variant_of"
 """The key that makes an entry under `models:` another one's ablation: its values stand over those of that one."""
 
+MEMBERS = "members"
+"""The key by which an entry under `models:` is made of others: their names, in whose place what these take is put."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -306,13 +309,20 @@ class Params(Group):
     def hyperparameters(self, dataset: str, model: str) -> dict[str, Any]:
         """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them; a variant's over its base model's.
 
+        In place of the name of each of its members, where it has such: the model that this is, and its values.
+
         Raises:
             PipelineError: as `base_model`.
         """
         tuned = self.tuned.get(dataset, {})
         base = self.base_model(model)
         own = {key: value for key, value in self._values(model).items() if key != VARIANT_OF} | tuned.get(model, {})
-        return own if base == model else self._values(base) | tuned.get(base, {}) | own
+        values = own if base == model else self._values(base) | tuned.get(base, {}) | own
+        if MEMBERS in values:
+            values[MEMBERS] = {
+                name: {"model": self.base_model(name), "hyperparameters": self.hyperparameters(dataset, name)} for name in values[MEMBERS]
+            }
+        return values
 
     def _values(self, model: str) -> dict[str, Any]:
         if model not in self.models:
@@ -346,6 +356,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
         raise PipelineError(explain(error, path, text)) from error
     _check_run(params, path, text)
     _check_variants(params, path, text)
+    _check_members(params, path, text)
     _check_tables(params, path, text)
     return params
 
@@ -420,6 +431,22 @@ def _check_variants(params: Params, path: Path, text: str) -> None:
             where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"
             own = ", ".join(sorted(other for other, group in params.models.items() if VARIANT_OF not in group))
             raise PipelineError(f"{where}: {base!r} is no model with values of its own, which are {own}.")
+
+
+def _check_members(params: Params, path: Path, text: str) -> None:
+    groups: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("models", name), values) for name, values in params.models.items()]
+    groups += [(("tuned", dataset, name), values) for dataset, models in params.tuned.items() for name, values in models.items()]
+    simple = sorted(
+        name for name, values in params.models.items() if MEMBERS not in params.models.get(values.get(VARIANT_OF, name), values)
+    )
+    for place, values in groups:
+        members = values.get(MEMBERS, [])
+        where = f"{path}:{line_of(text, (*place, MEMBERS))}: {'.'.join(place)}.{MEMBERS}"
+        if not isinstance(members, list) or len(set(map(str, members))) < len(members):
+            raise PipelineError(f"{where}: a list of models is expected, each once (got {members!r:.80}).")
+        for name in members:
+            if name not in simple:
+                raise PipelineError(f"{where}: {name!r} is no model that can be a member; those are {', '.join(simple)}.")
 
 
 def _check_tables(params: Params, path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from mkg4rec.files import replacing
 from mkg4rec.imports import ROOT, imported_files
 from mkg4rec.models import registry
 from mkg4rec.models.base import Input, Model, Neural
-from mkg4rec.params import Train
+from mkg4rec.params import MEMBERS, Train
 from mkg4rec.tables import Modality
 from stages import run
 from stages.layout import Layout
@@ -33,14 +33,15 @@ def main(dataset: str) -> None:
     with replacing(layout.data / "gathered") as folder:
         folder.mkdir()
         for name in settings.run.models:
-            base = settings.base_model(name)
+            base, values = settings.base_model(name), settings.hyperparameters(dataset, name)
             model = registry.model_class(base)
+            models = {base, *(member["model"] for member in values.get(MEMBERS, {}).values())}
             files = [path for kind in sorted(model.reads) for path in inputs[kind]]
             gathered = {
-                "hyperparameters": settings.hyperparameters(dataset, name),
+                "hyperparameters": values,
                 "train": {key: value for key, value in training.items() if key in concerning(model)},
                 "inputs": {path.as_posix(): _digest(path) for path in files},
-                "code": {path.as_posix(): _digest(ROOT / path) for path in sorted(imported_files([registry.file(base)]))},
+                "code": {path.as_posix(): _digest(ROOT / path) for path in sorted(imported_files(map(registry.file, models)))},
             }
             (folder / layout.gathered(name).name).write_text(json.dumps(gathered, indent=2) + "\n", encoding="utf-8")
     print(f"{dataset}: inputs of {', '.join(settings.run.models)}")

@@ -25,7 +25,7 @@ FLOAT32 = Arithmetic(torch.float32, compile=False)
 
 def _hyperparameters(name: str) -> dict[str, Any]:
     """Those of params.yaml, a training short enough for a test."""
-    values = params.load(ROOT / "params.yaml").models[name]
+    values = params.load(ROOT / "params.yaml").hyperparameters("demo", name)
     short = {"max_epochs": 12, "batch_size": 128, "kg_batch_size": 128, "learning_rate": 0.01}
     return values | {key: value for key, value in short.items() if key in values}
 
@@ -65,7 +65,7 @@ def test_saves_and_loads_to_identical_scores(trained: tuple[str, TrainingData, T
     model.save(tmp_path, data)
     loaded = registry.load(name, _hyperparameters(name), tmp_path, data)
     assert torch.equal(_all_scores(loaded, data), _all_scores(model.scorer(), data))
-    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".safetensors", ".parquet")]
+    assert not [path for path in tmp_path.rglob("*.*") if path.suffix not in (".safetensors", ".parquet")]
 
 
 def test_gives_the_same_scores_for_the_same_seed(trained: tuple[str, TrainingData, Tensor, Model], tmp_path: Path) -> None:
