@@ -67,12 +67,16 @@ class Run(Group):
     Attributes:
         repeats: seeds; for each, every model is trained and tested once more, split and training drawn from that seed.
         cold: models that are also trained without some items, and tested on these.
+        sparsity: models that are also trained on less.
+        percentages: of every user's train interactions, for these.
     """
 
     datasets: Annotated[list[Name], Field(min_length=1)]
     models: Annotated[list[Name], Field(min_length=1)]
     repeats: list[Seed]
     cold: list[Name]
+    sparsity: list[Name]
+    percentages: list[Annotated[int, Field(ge=1, le=99)]]
 
 
 class Http(Group):
@@ -403,6 +407,7 @@ def _check_run(params: Params, path: Path, text: str) -> None:
         ("datasets", params.run.datasets, "described under datasets:", params.datasets),
         ("models", params.run.models, "described under models:", params.models),
         ("cold", params.run.cold, "among run.models", params.run.models),
+        ("sparsity", params.run.sparsity, "among run.models", params.run.models),
     ):
         for name in chosen:
             if name not in known:
@@ -410,6 +415,10 @@ def _check_run(params: Params, path: Path, text: str) -> None:
                 raise PipelineError(f"{where}: {name!r} is not {place}, which has {', '.join(sorted(known))}.")
         if len(set(chosen)) < len(chosen):
             raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
+    percentages = params.run.percentages
+    if sorted(set(percentages), reverse=True) != percentages:
+        where = f"{path}:{line_of(text, ('run', 'percentages'))}: run.percentages"
+        raise PipelineError(f"{where}: {percentages} is not in descending order, each once.")
     repeats = params.run.repeats
     if len(set(repeats)) < len(repeats) or params.split.seed in repeats:
         raise PipelineError(

@@ -56,11 +56,7 @@ def split(interactions: pa.Table, seed: int, valid: float, test: float) -> Parts
     test_counts = np.minimum(_rounded(counts, test), counts - 1)
     valid_counts = np.minimum(_rounded(counts, valid), counts - 1 - test_counts)
 
-    drawn = np.lexsort((random_keys(seed, ordered["user_id"], ordered["item_id"]), user))
-    first = np.cumsum(counts) - counts  # (users,) the row of a user's first interaction
-    rank = np.empty_like(drawn)
-    rank[drawn] = np.arange(len(drawn)) - first[user]
-
+    rank = _random_ranks(ordered, user, counts, seed)
     in_test = rank < test_counts[user]
     in_valid = ~in_test & (rank < (test_counts + valid_counts)[user])
     return Parts(
@@ -97,6 +93,31 @@ def split_cold(interactions: pa.Table, seed: int, share: float, valid: float, te
     warm, cold = interactions.filter(pc.invert(is_cold)), interactions.filter(is_cold)
     known = cold.filter(pc.is_in(cold["user_id"], value_set=pc.unique(warm["user_id"])))
     return ColdParts(split(warm, seed, valid, test), known.sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks())
+
+
+def thinned(train: pa.Table, seed: int, share: float) -> pa.Table:
+    """What is left where only a share of every user's train interactions is known: max(1, ⌊n · share + ½⌋) of n.
+
+    They are those with the smallest key(seed, user, item), so that a smaller share is a part of a larger one.
+
+    Args:
+        train: a table as `tables.INTERACTIONS`, a (user, item) once.
+        share: in (0, 1].
+    """
+    ordered = train.sort_by([("user_id", "ascending"), ("item_id", "ascending")]).combine_chunks()
+    user = ordered["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    counts = np.bincount(user)
+    rank = _random_ranks(ordered, user, counts, seed)
+    return ordered.filter(pa.array(rank < np.maximum(1, _rounded(counts, share))[user]))
+
+
+def _random_ranks(ordered: pa.Table, user: NDArray[np.intp], counts: NDArray[np.int64], seed: int) -> NDArray[np.intp]:
+    """(rows,) the place of each interaction among its user's by key, from 0; `user` (rows,) ascending, with (users,) `counts`."""
+    drawn = np.lexsort((random_keys(seed, ordered["user_id"], ordered["item_id"]), user))
+    first = np.cumsum(counts) - counts  # (users,) the row of a user's first interaction
+    rank = np.empty_like(drawn)
+    rank[drawn] = np.arange(len(drawn)) - first[user]
+    return rank
 
 
 def random_keys(seed: int, users: pa.ChunkedArray, items: pa.ChunkedArray) -> NDArray[np.uint64]:

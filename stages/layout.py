@@ -132,6 +132,13 @@ class Layout:
     def cold_per_user(self, model: str) -> Path:
         return Path("results") / self.dataset / "cold" / model / "per_user.parquet"
 
+    def sparsity_metrics(self, model: str, percentage: int) -> Path:
+        """The averages on the test part after a training on so much of the train part."""
+        return Path("metrics") / self.dataset / "sparsity" / f"{model}-{percentage}.json"
+
+    def sparsity_per_user(self, model: str, percentage: int) -> Path:
+        return Path("results") / self.dataset / "sparsity" / model / str(percentage) / "per_user.parquet"
+
     def top_lists(self, model: str) -> Path:
         return Path("results") / self.dataset / model / "top_lists.parquet"
 

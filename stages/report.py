@@ -6,16 +6,18 @@ import pyarrow as pa
 
 from mkg4rec import params
 from mkg4rec.files import replacing
+from mkg4rec.params import Params
 from mkg4rec.report.cold import cold_grid, read_cold_result, summarize_cold
 from mkg4rec.report.examples import Example, build_examples, choose_users
 from mkg4rec.report.figures import assign_colours, draw_training, read_training_log
 from mkg4rec.report.grid import accuracy_grid
 from mkg4rec.report.page import Figure, render_markdown, render_page
 from mkg4rec.report.published import published_results
+from mkg4rec.report.sparsity import WHOLE, SparsityResult, sparsity_grid, summarize_sparsity
 from mkg4rec.report.statistics import statistics, statistics_grid
 from mkg4rec.report.summary import Result, Summary, over_seeds, read_result, summarize
-from mkg4rec.report.tables import Comparison, ablations, main_rows, write_cold, write_comparison, write_statistics
-from mkg4rec.tables import ATTENTION, CATALOGUE, ENTITIES, INTERACTIONS, POSTERS, RELATIONS, TOP_LISTS
+from mkg4rec.report.tables import Comparison, ablations, main_rows, write_cold, write_comparison, write_sparsity, write_statistics
+from mkg4rec.tables import ATTENTION, CATALOGUE, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
 from stages import run
 from stages.layout import Layout
 
@@ -31,6 +33,8 @@ def main(dataset: str) -> None:
     published = published_results(dataset)
     comparisons = ablations(settings.report.tables, results)
     cold = summarize_cold([read_cold_result(model, layout.cold_metrics(model), layout.cold_per_user(model)) for model in settings.run.cold])
+    studied = [_by_percentage(layout, settings, model) for model in settings.run.sparsity]
+    sparsity = summarize_sparsity(studied, settings.run.percentages)
     catalogue = CATALOGUE.read(layout.catalogue)
     positives = INTERACTIONS.read(layout.positives)
     found = statistics(positives, ENTITIES.read(layout.entities), RELATIONS.read(layout.relations))
@@ -50,6 +54,8 @@ def main(dataset: str) -> None:
         write_statistics(found, dataset, folder)
         if settings.run.cold:
             write_cold(cold, dataset, colours, folder)
+        if studied:
+            write_sparsity(sparsity, dataset, colours, folder)
         (folder / "metrics.md").write_text(render_markdown(dataset, summary, published), encoding="utf-8")
         figures = [
             Figure("Accuracy on the test part", folder / "metrics.png"),
@@ -67,6 +73,11 @@ def main(dataset: str) -> None:
                 cold_grid(cold),
                 Figure("Items that the training saw, and items that it did not", folder / "cold.png"),
             )
+        if studied:
+            tables["Less to learn from"] = (
+                sparsity_grid(sparsity),
+                Figure("Trained on a part of every user's interactions", folder / "sparsity.png"),
+            )
         tables["The data set"] = (statistics_grid(dataset, found), Figure("The long tail of its items", folder / "statistics.png"))
         page = render_page(dataset, sizes, summary, figures, examples, settings.evaluate.rare_interactions, published, tables, case_studies)
         (folder / "index.html").write_text(page, encoding="utf-8")
@@ -75,6 +86,12 @@ def main(dataset: str) -> None:
 def _over_seeds(layout: Layout, model: str, repeats: list[int]) -> Result:
     """The model's results, with those of its repeats."""
     return over_seeds([read_result(model, layout.metrics(model, seed), layout.per_user(model, seed)) for seed in (None, *repeats)])
+
+
+def _by_percentage(layout: Layout, settings: Params, model: str) -> SparsityResult:
+    """The model's results after trainings on less."""
+    files = {WHOLE: layout.per_user(model)} | {part: layout.sparsity_per_user(model, part) for part in settings.run.percentages}
+    return SparsityResult(model, settings.base_model(model), {percentage: PER_USER.read(path) for percentage, path in files.items()})
 
 
 def _examples(layout: Layout, summary: Summary, count: int, catalogue: pa.Table, taken: pa.Table) -> list[Example]:

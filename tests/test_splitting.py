@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mkg4rec.splitting import Parts, mix, random_keys, split, split_cold
+from mkg4rec.splitting import Parts, mix, random_keys, split, split_cold, thinned
 from mkg4rec.tables import INTERACTIONS
 
 Pair = tuple[int | str, int | str]
@@ -162,6 +162,18 @@ def test_cold_items_are_nowhere_in_training(pairs: list[Pair], seed: int, share:
     assert cold == sorted(cold)
     items = {item for _, item in pairs}
     assert len(items - warm_items) == math.floor(len(items) * Fraction(share).limit_denominator(1000) + Fraction(1, 2))
+
+
+@given(numbers | texts, seeds, st.integers(1, 100), st.integers(1, 100))
+def test_a_share_of_every_user_is_kept_and_a_smaller_one_is_a_part_of_it(pairs: list[Pair], seed: int, one: int, other: int) -> None:
+    interactions = interactions_of(pairs)
+    small, large = (pairs_of(thinned(interactions, seed, percent / 100)) for percent in sorted((one, other)))
+    assert set(small) <= set(large) <= set(pairs)
+    assert large == sorted(large)
+    for user in {user for user, _ in pairs}:
+        count = sum(owner == user for owner, _ in pairs)
+        expected = max(1, math.floor(count * Fraction(max(one, other), 100) + Fraction(1, 2)))
+        assert sum(owner == user for owner, _ in large) == expected
 
 
 def test_other_seeds_keep_out_other_items() -> None:

@@ -159,7 +159,11 @@ def comparison_cells(comparisons: Mapping[str, Comparison], reference: str, mode
     """The difference to the reference, its interval, and its p-value."""
     if model not in comparisons:
         return Cell("reference" if model == reference else NOTHING), Cell(""), Cell("")
-    comparison = comparisons[model]
+    return difference_cells(comparisons[model])
+
+
+def difference_cells(comparison: Comparison) -> tuple[Cell, Cell, Cell]:
+    """A difference, its interval, and its p-value."""
     return (
         Cell(f"{comparison.difference:+.4f}"),
         Cell(f"{comparison.low:+.4f} … {comparison.high:+.4f}"),

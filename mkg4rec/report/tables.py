@@ -9,6 +9,7 @@ from mkg4rec.report.cold import ColdSummary, cold_grid, draw_cold
 from mkg4rec.report.figures import draw_accuracy
 from mkg4rec.report.grid import Grid, accuracy_grid, as_csv, as_markdown, grid_as_csv
 from mkg4rec.report.published import Published
+from mkg4rec.report.sparsity import SparsitySummary, draw_sparsity, sparsity_grid
 from mkg4rec.report.statistics import Statistics, draw_statistics, statistics_grid
 from mkg4rec.report.summary import Result, Summary, summarize
 
@@ -50,6 +51,12 @@ def write_cold(summary: ColdSummary, dataset: str, colours: Mapping[str, str], f
     """`cold.md`, `cold.csv` and `cold.png` in `folder`."""
     _write_grid(cold_grid(summary), "cold", dataset, folder)
     draw_cold(summary, colours, folder / "cold.png")
+
+
+def write_sparsity(summary: SparsitySummary, dataset: str, colours: Mapping[str, str], folder: Path) -> None:
+    """`sparsity.md`, `sparsity.csv` and `sparsity.png` in `folder`."""
+    _write_grid(sparsity_grid(summary), "sparsity", dataset, folder)
+    draw_sparsity(summary, colours, folder / "sparsity.png")
 
 
 def write_statistics(found: Statistics, dataset: str, folder: Path) -> None:

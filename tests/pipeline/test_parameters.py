@@ -118,6 +118,21 @@ def test_a_model_is_tested_on_items_that_it_never_saw(clone: Clone) -> None:
     assert "cannot" in clone.read("reports/demo/cold.md")
 
 
+def test_a_model_is_trained_on_less(clone: Clone) -> None:
+    clone.set("run.models", "[kernel_ease, kernel_ease_without_graph]")
+    clone.set("run.sparsity", "[kernel_ease, kernel_ease_without_graph]")
+    clone.set("run.percentages", "[20]")
+    repro = clone.succeed("dvc", "repro")
+    assert {"sparsity@demo-kernel_ease-20", "sparsity@demo-kernel_ease_without_graph-20"} < set(repro.stages)
+    whole, part = (json.loads(clone.read(f"metrics/demo/{name}.json")) for name in ("kernel_ease", "sparsity/kernel_ease-20"))
+    assert part["ndcg@20"] < whole["ndcg@20"]
+    assert part["users"] == whole["users"]
+    assert "| kernel_ease_without_graph |" in clone.read("reports/demo/sparsity.md")
+    clone.set("run.percentages", "[20, 5]")
+    repro = clone.succeed("dvc", "repro")
+    assert set(repro.stages) == {"validate", "sparsity@demo-kernel_ease-5", "sparsity@demo-kernel_ease_without_graph-5", "report@demo"}
+
+
 def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     path = clone.path / "mkg4rec" / "models" / "ease.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")

@@ -36,7 +36,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.bo
     """A folder with params.yaml, catalogue, split and posters, made the current one; gives the parts of the split."""
     monkeypatch.chdir(tmp_path)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["run"] = {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"], "repeats": [], "cold": []}
+    params["run"] |= {"datasets": [DATASET], "models": ["multi_kg4rec", "ease"]}
     params["tuned"][DATASET]["ease"] = {"regularization": 10}
     params["evaluate"]["device"] = "cpu"
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
@@ -48,6 +48,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.bo
     layout = Layout(DATASET)
     for name, dense in zip(("train", "valid", "test"), parts, strict=True):
         INTERACTIONS.write(interactions_table(dense), layout.split(name))
+    INTERACTIONS.write(interactions_table(parts[0]).slice(0, 0), layout.split("dislikes"))
     catalogue = {
         "item_id": ITEM_IDS,
         "entity": [f"m.{number}" for number in range(NUM_ITEMS)],
