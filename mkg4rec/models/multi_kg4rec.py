@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Annotated, Self
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mkg4rec.errors import PipelineError
@@ -28,6 +28,8 @@ class MultiKG4RecHyperparameters(KnowledgeGraphHyperparameters):
     modalities: feature files that take part; none of them is KGAT, one is an ablation of the paper.
     fusion: which side reads which in the cross-modal blocks.
     sequence_length: n, nodes that a block reads about an item, the item included.
+    identity_dropout: share of the items that are without their embedding at a step of training, so that what is known of
+        them has to do; then also those that are kept out of training are without it. 0 in the paper.
     """
 
     modalities: list[Name]
@@ -36,6 +38,7 @@ class MultiKG4RecHyperparameters(KnowledgeGraphHyperparameters):
     num_heads: Count
     sequence_length: Annotated[Count, Choice((4, 8, 16))]
     feedforward_dimension: Count
+    identity_dropout: Annotated[float, Field(ge=0, lt=1), Range(0.0, 0.5)]
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -102,12 +105,25 @@ class MultiKG4Rec(KnowledgeAttentionModel, AttendsModalities):
 
     def tokens(self) -> Tensor:
         """x_m(v) = e_v + f_m(v), (M, nodes, d); the f_m of a user is the mean of those of its train items."""
+        embeddings = self.identities()
         if not self.features:
-            return self.embeddings.unsqueeze(0)
+            return embeddings.unsqueeze(0)
         entities = torch.stack([features() for features in self.features])
         items = entities[:, : self.graph.num_items]
         users = per_modality(self.user_means, items)
-        return self.embeddings + torch.cat([entities, users.to(entities.dtype)], dim=1)
+        return embeddings + torch.cat([entities, users.to(entities.dtype)], dim=1)
+
+    def identities(self) -> Tensor:
+        """(nodes, d) embeddings, without those that identity dropout takes."""
+        share, num_items = self.hyperparameters.identity_dropout, self.graph.num_items
+        if not share:
+            return self.embeddings
+        kept = torch.ones(self.graph.num_nodes, device=self.embeddings.device)
+        if self.training:
+            kept[:num_items] = (torch.rand(num_items, device=kept.device) >= share).to(kept.dtype)
+        if self.unseen is not None:
+            kept[:num_items] *= ~self.unseen
+        return self.embeddings * kept.unsqueeze(1)
 
     def fuse(self, tokens: Tensor) -> Tensor:
         """e_m⁰: an item's token after the cross-modal blocks over its neighbour sequence; every other node keeps its own."""

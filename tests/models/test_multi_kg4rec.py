@@ -1,5 +1,6 @@
 """Multi-KG4Rec as a whole: how its parts are put together, against a literal version."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from mkg4rec.layers.bi_interaction import BiInteraction
 from mkg4rec.models import registry
 from mkg4rec.models.multi_kg4rec import MultiKG4Rec
 from tests.conftest import ROOT
-from tests.worlds import checkerboard
+from tests.worlds import checkerboard, dense_interactions
 
 
 def _model(**changes: Any) -> MultiKG4Rec:
@@ -43,6 +44,26 @@ def test_tokens_add_features_and_users_have_the_mean_of_their_items() -> None:
 
 
 @torch.no_grad()
+def test_identity_dropout_takes_items_from_training_and_unseen_ones_for_good() -> None:
+    torch.manual_seed(0)
+    unseen = torch.arange(200) < 20
+    taken = (torch.rand(6, 200) < 0.3) & ~unseen
+    data = replace(checkerboard(num_users=6, num_items=200)[0], train=dense_interactions(taken))
+    values = params.load(ROOT / "params.yaml").models["multi_kg4rec"] | {"identity_dropout": 0.3}
+    model = registry.create("multi_kg4rec", values, data.without(unseen))
+    assert isinstance(model, MultiKG4Rec)
+    model.eval()
+    at_rest = model.identities()
+    assert torch.equal(at_rest[20:], model.embeddings[20:])
+    assert not at_rest[:20].any()
+    model.train()
+    with_them = model.identities()[:200].any(dim=1)
+    assert not with_them[:20].any()
+    assert 0.6 < with_them[20:].float().mean() < 0.8
+    assert torch.equal(model.identities()[200:], model.embeddings[200:])
+    assert not torch.equal(model.identities()[:200].any(dim=1), with_them)
+
+
 def test_only_items_are_fused() -> None:
     model = _model()
     tokens = model.tokens()
