@@ -22,13 +22,15 @@ $(READY): requirements.lock
 	grep -A 30 '^uv==' requirements.lock | awk 'NR == 1 || /--hash/ {print} NR > 1 && !/--hash/ {exit}' > $(ENVIRONMENT)/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(ENVIRONMENT)/uv.lock
 	VIRTUAL_ENV=$(CURDIR)/$(ENVIRONMENT) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
+	@# For the command mkg4rec; the code itself stays where it is.
+	VIRTUAL_ENV=$(CURDIR)/$(ENVIRONMENT) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 repro: setup ## build what params.yaml lists under run: (by default the demo catalogue), then show the metrics
 	@# dvc itself stumbles over a run.datasets that is no list, without naming the line.
 	$(BIN)/python -m stages.validate
 	$(BIN)/dvc repro
-	@$(BIN)/python -m mkg4rec summary
+	@$(BIN)/mkg4rec summary
 
 test: setup lint ## check style and types, then run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -1,9 +1,10 @@
-"""The command line: `python -m mkg4rec summary [DATASET …]`, `python -m mkg4rec tune DATASET MODEL [MODEL …]`."""
+"""The command line: `mkg4rec summary [DATASET …]`, `mkg4rec tune DATASET MODEL [MODEL …]`, `mkg4rec features`."""
 
 import argparse
 import sys
 
 from mkg4rec import params
+from mkg4rec.commands.arguments import add_features_command
 from mkg4rec.errors import PipelineError
 from mkg4rec.report.grid import accuracy_grid, as_text
 from mkg4rec.report.page import verdict
@@ -12,7 +13,7 @@ from stages.layout import Layout
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m mkg4rec", description="Look at what the pipeline made, and improve on it.")
+    parser = argparse.ArgumentParser(prog="mkg4rec", description="Look at what the pipeline made, and improve on it.")
     commands = parser.add_subparsers(title="commands", required=True)
     command = commands.add_parser("summary", help="the metrics of every model, and where to look next")
     command.add_argument("datasets", nargs="*", metavar="DATASET", help="data sets of params.yaml; those of run.datasets by default")
@@ -25,6 +26,7 @@ def main() -> None:
     command.add_argument("--jobs", type=int, default=1, metavar="J", help="trainings at a time (1)")
     command.add_argument("--apply", action=argparse.BooleanOptionalAction, default=True, help="write the best values into params.yaml")
     command.set_defaults(run=_tune)
+    add_features_command(commands)
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)

@@ -5,7 +5,7 @@ import pyarrow as pa
 from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision
 from mkg4rec.features.cache import VectorCache, default_folder
-from mkg4rec.features.contents import Content, attribute_names, item_posters, item_texts
+from mkg4rec.features.contents import ContentRow, attribute_names, content_rows, item_posters, item_texts
 from mkg4rec.features.embedding import embed
 from mkg4rec.features.encoder import load, weights_sha256
 from mkg4rec.features.store import FeatureRows, write_features
@@ -24,16 +24,15 @@ def main(dataset: str) -> None:
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     catalogue = CATALOGUE.read(layout.catalogue)
     for modality in Modality:
-        of_items, of_attributes = _contents(modality, catalogue, layout)
-        by_row = [of_items.get(item) for item in catalogue["item_id"].to_pylist()] + list(of_attributes.values())
-        contents = [content for content in by_row if content]
+        inputs = read_contents(modality, catalogue, layout)
+        contents = [row.content for row in inputs if row.content]
         provenance = encoder.provenance(modality, weights, precision)
         cache = VectorCache(default_folder(), provenance)
         embedded = embed(encoder, modality, contents, cache, settings.batch_size, device, precision)
         rows = FeatureRows(
-            entities=pa.array(catalogue["entity"].to_pylist() + list(of_attributes)),
-            item_ids=pa.array(catalogue["item_id"].to_pylist() + [None] * len(of_attributes), catalogue["item_id"].type),
-            sha256=pa.array([content and content.sha256 for content in by_row], pa.string()),
+            entities=pa.array([row.entity for row in inputs], pa.string()),
+            item_ids=pa.array([row.item_id for row in inputs], catalogue["item_id"].type),
+            sha256=pa.array([row.content and row.content.sha256 for row in inputs], pa.string()),
             vectors=embedded.vectors,
         )
         write_features(layout.features(modality), rows, provenance)
@@ -42,11 +41,12 @@ def main(dataset: str) -> None:
             print(f"{shard}: damaged, removed; what it had was embedded again")
 
 
-def _contents(modality: Modality, catalogue: pa.Table, layout: Layout) -> tuple[dict[int | str, Content], dict[str, Content]]:
-    """Of the items by item_id, and of the attribute entities by entity."""
+def read_contents(modality: Modality, catalogue: pa.Table, layout: Layout) -> list[ContentRow]:
+    """What is embedded in one modality, in the order of its features."""
     if modality is Modality.VISUAL:
-        return item_posters(POSTERS.read(layout.posters)), {}
-    return item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions)), attribute_names(ENTITIES.read(layout.entities))
+        return content_rows(catalogue, item_posters(POSTERS.read(layout.posters)), {})
+    of_items = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions))
+    return content_rows(catalogue, of_items, attribute_names(ENTITIES.read(layout.entities)))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,21 @@ class VectorCache:
         Raises:
             PipelineError: the folder cannot be read.
         """
+        found, damaged = self.look(wanted)
+        with self._explaining("written"):
+            for path in damaged:
+                path.unlink(missing_ok=True)
+        self.damaged += damaged
+        return found
+
+    def look(self, wanted: AbstractSet[str]) -> tuple[dict[str, Vector], list[Path]]:
+        """As `read`, but nothing is removed: what is found of `wanted`, and the damaged shards.
+
+        Raises:
+            PipelineError: the folder cannot be read.
+        """
         found: dict[str, Vector] = {}
+        damaged: list[Path] = []
         with self._explaining("read"):
             for path in sorted(self.folder.glob("*.safetensors")):
                 try:
@@ -77,12 +91,11 @@ class VectorCache:
                 except FileNotFoundError:  # Another process found it damaged.
                     continue
                 except _DamagedShardError:
-                    self.damaged.append(path)
-                    path.unlink(missing_ok=True)
+                    damaged.append(path)
                     continue
                 rows = ((content.tobytes().hex(), row) for row, content in enumerate(contents))
                 found.update({content: vectors[row] for content, row in rows if content in wanted})
-        return found
+        return found, damaged
 
     def write(self, vectors: Mapping[str, Vector]) -> None:
         """Add the `vectors` (D,) of some contents, by sha256, as one shard.

@@ -1,11 +1,14 @@
 """What is embedded: the poster and the text of an item, the name of an attribute entity."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import pyarrow as pa
+
+ItemId: TypeAlias = int | str
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,40 @@ class Pair:
     text: Content
 
 
-def item_posters(posters: pa.Table) -> dict[int | str, Content]:
+@dataclass(frozen=True)
+class ContentRow:
+    """What a row of the features of one modality stands for.
+
+    Attributes:
+        entity: its Freebase MID.
+        item_id: as in the catalogue, None for an attribute entity.
+        content: what is embedded, None where it is missing.
+    """
+
+    entity: str
+    item_id: ItemId | None
+    content: Content | None
+
+    @property
+    def key(self) -> ItemId | tuple[str]:
+        """What names the row: its item_id, or its entity in a tuple, since two items may share an entity."""
+        return (self.entity,) if self.item_id is None else self.item_id
+
+
+def content_rows(catalogue: pa.Table, of_items: Mapping[ItemId, Content], of_attributes: Mapping[str, Content]) -> list[ContentRow]:
+    """The rows of a modality's features: the items of the CATALOGUE table, in order, then the attribute entities with content."""
+    items = zip(catalogue["entity"].to_pylist(), catalogue["item_id"].to_pylist(), strict=True)
+    rows = [ContentRow(entity, item, of_items.get(item)) for entity, item in items]
+    return rows + [ContentRow(entity, None, content) for entity, content in of_attributes.items()]
+
+
+def item_posters(posters: pa.Table) -> dict[ItemId, Content]:
     """The posters of a POSTERS table by item_id."""
     rows = zip(posters["item_id"].to_pylist(), posters["image"].to_pylist(), strict=True)
     return {item: Content(f"poster of item {item}", image) for item, image in rows}
 
 
-def item_texts(catalogue: pa.Table, descriptions: pa.Table) -> dict[int | str, Content]:
+def item_texts(catalogue: pa.Table, descriptions: pa.Table) -> dict[ItemId, Content]:
     """Title and description, as `title. description`, of the items that have a description, by item_id.
 
     The title goes first: an encoder reads some 70 tokens, and nothing names a film, or the series

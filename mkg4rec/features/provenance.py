@@ -35,6 +35,11 @@ class Provenance:
         """sha256 over all attributes."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
+    def differences(self, other: "Provenance") -> list[str]:
+        """What `other` has otherwise, an attribute each: "precision was float32, is bfloat16"."""
+        mine, others = self.to_metadata(), other.to_metadata()
+        return [f"{name} was {mine[name]}, is {others[name]}" for name in mine if mine[name] != others[name]]
+
     def to_metadata(self) -> dict[str, str]:
         """The attributes as text, a key each."""
         return {name: str(value) for name, value in asdict(self).items()}

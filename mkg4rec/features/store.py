@@ -25,7 +25,7 @@ class FeatureMatrix:
     """One modality's vectors by entity index.
 
     Attributes:
-        vectors: (entities, D) float32, zeros where the content is missing.
+        vectors: (entities, D) float32, zeros where the content is missing; of the items alone, where these were asked for.
         present: (entities,) bool.
     """
 
@@ -95,10 +95,26 @@ def read_aligned(path: Path, entities: pa.Table) -> FeatureMatrix:
             f"{path}: {attributes.null_count} of its attribute entities are not in the knowledge graph; run `dvc repro` to make it again."
         )
     rows = np.concatenate([np.arange(num_items), num_items + attributes.to_numpy()])  # the entity of each row
-    column = table["vector"].combine_chunks()
-    present = rows[column.is_valid().to_numpy(zero_copy_only=False)]
-    vectors = np.zeros((len(entities), provenance.dimension), np.float32)
-    vectors[present] = column.flatten().to_numpy().reshape(-1, provenance.dimension)
-    mask = np.zeros(len(entities), bool)
+    return _placed(table["vector"], rows, len(entities), provenance.dimension)
+
+
+def read_items(path: Path) -> FeatureMatrix:
+    """The vectors of the items in the file `path`, row i for item i of the catalogue.
+
+    Raises:
+        PipelineError: no such file, or not one of features.
+    """
+    table, provenance = read_features(path)
+    num_items = len(table) - table["item_id"].null_count
+    return _placed(table["vector"][:num_items], np.arange(num_items), num_items, provenance.dimension)
+
+
+def _placed(column: pa.ChunkedArray, rows: NDArray[np.int64], number: int, dimension: int) -> FeatureMatrix:
+    """The vectors of `column` at `rows` of (number, D)."""
+    values = column.combine_chunks()
+    present = rows[values.is_valid().to_numpy(zero_copy_only=False)]
+    vectors = np.zeros((number, dimension), np.float32)
+    vectors[present] = values.flatten().to_numpy().reshape(-1, dimension)
+    mask = np.zeros(number, bool)
     mask[present] = True
     return FeatureMatrix(torch.from_numpy(vectors), torch.from_numpy(mask))

@@ -18,3 +18,16 @@ def test_lost_features_come_from_the_memo(clone: Clone) -> None:
     assert again.output.count(": 0 embedded, ") == 2
     assert {name: data for name, data in clone.contents("data/demo/features").items() if name in features} == features
     assert clone.succeed("git", "status", "--porcelain").output == ""
+
+
+def test_an_earlier_commit_finds_everything_as_it_was(clone: Clone) -> None:
+    features = clone.contents("data/demo/features")
+    clone.set("datasets.demo.encoder.epochs", 1)
+    assert clone.succeed("dvc", "repro", "embed@demo").stages[-2:] == ["encoder@demo", "embed@demo"]
+    assert clone.contents("data/demo/features") != features
+    clone.commit("Train the encoder for less time")
+
+    clone.succeed("git", "checkout", "--quiet", "HEAD~1")
+    again = clone.succeed("dvc", "repro", "embed@demo")
+    assert again.stages == []
+    assert clone.contents("data/demo/features") == features

@@ -1,0 +1,57 @@
+"""What the command line takes; the work is imported when it is asked for, since torch alone takes seconds."""
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+
+from mkg4rec.tables import Modality
+
+
+def add_features_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `features` and its own commands to those of mkg4rec."""
+    command = commands.add_parser("features", help="the stored vectors of posters and texts: list, export, verify, merge, explain")
+    command.set_defaults(run=lambda arguments: _features().list_features([]))
+    actions = command.add_subparsers(title="commands", metavar="list | export | verify | merge | explain")
+
+    action = actions.add_parser("list", help="encoders, modalities, counts, missing contents and sizes (the default)")
+    action.add_argument("datasets", nargs="*", metavar="DATASET", help="data sets of params.yaml; all that have features by default")
+    action.set_defaults(run=lambda arguments: _features().list_features(arguments.datasets))
+
+    action = actions.add_parser("export", help="part of a store as a Parquet file of its own")
+    action.add_argument("dataset", metavar="DATASET")
+    action.add_argument("modality", metavar="MODALITY", choices=list(Modality), help=" or ".join(Modality))
+    action.add_argument("output", type=Path, metavar="FILE", help="the Parquet file to write")
+    action.add_argument("--items", nargs="+", metavar="ITEM", help="these items, in this order")
+    action.add_argument("--only-items", action="store_true", help="no attribute entities")
+    action.add_argument("--only-present", action="store_true", help="no rows whose content is missing")
+    action.set_defaults(run=_export)
+
+    action = actions.add_parser("verify", help="hold the stored vectors against posters, texts and encoder; exit code 1 where they differ")
+    action.add_argument("dataset", metavar="DATASET")
+    action.set_defaults(run=lambda arguments: _features().verify_features(arguments.dataset))
+
+    action = actions.add_parser("merge", help="several stores of the same encoder as one")
+    action.add_argument("stores", nargs="+", type=Path, metavar="STORE", help="Parquet files of one modality")
+    action.add_argument("--output", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
+    action.add_argument("--last-wins", action="store_true", help="where contents differ, take the later store's; else that is an error")
+    action.set_defaults(run=_merge)
+
+    action = actions.add_parser("explain", help="why an item would be embedded again, or would not")
+    action.add_argument("dataset", metavar="DATASET")
+    action.add_argument("item", metavar="ITEM", help="an item_id of the catalogue, or the MID of an attribute entity")
+    action.set_defaults(run=lambda arguments: _features().explain_item(arguments.dataset, arguments.item))
+
+
+def _features() -> ModuleType:
+    from mkg4rec.commands import features
+
+    return features
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    options = (arguments.items or [], arguments.only_items, arguments.only_present)
+    _features().export_features(arguments.dataset, Modality(arguments.modality), arguments.output, *options)
+
+
+def _merge(arguments: argparse.Namespace) -> None:
+    _features().merge_features(arguments.stores, arguments.output, arguments.last_wins)

@@ -1,0 +1,165 @@
+"""`mkg4rec features`: look at the stored vectors, take some out, hold them against their inputs, put stores together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from mkg4rec import params
+from mkg4rec.device import choose_device, choose_precision
+from mkg4rec.errors import PipelineError
+from mkg4rec.features import slices
+from mkg4rec.features.cache import VectorCache, default_folder
+from mkg4rec.features.contents import ContentRow, ItemId
+from mkg4rec.features.encoder import load, weights_sha256
+from mkg4rec.features.inventory import summarize_cache, summarize_store
+from mkg4rec.features.provenance import Provenance
+from mkg4rec.features.store import read_features
+from mkg4rec.features.verification import explain, verify
+from mkg4rec.tables import CATALOGUE, FEATURES, Modality
+from stages.embed import read_contents
+from stages.layout import Layout
+
+SHOWN_MISMATCHES = 20
+
+_MADE = ("modality", "encoder", "weights", "precision", "D")
+
+
+def list_features(datasets: Sequence[str]) -> None:
+    """Print a line per store and per folder of the cache."""
+    settings = params.load()
+    for dataset in datasets:
+        settings.dataset(dataset)
+    paths = [(dataset, Layout(dataset).features(modality)) for dataset in datasets or settings.datasets for modality in Modality]
+    stores = [(dataset, summarize_store(path)) for dataset, path in paths if path.exists()]
+    if not stores:
+        print("no features yet: `dvc repro` embeds, `dvc pull` fetches what a teammate has embedded")
+    else:
+        _print_table(
+            ("data set", *_MADE, "items", "missing", "attributes", "bytes"),
+            [(dataset, *_made(store.provenance), store.items, store.missing, store.attributes, store.bytes) for dataset, store in stores],
+        )
+    folders = summarize_cache(default_folder())
+    if folders:
+        print(f"\nthe cache, {default_folder()}")
+        _print_table(
+            (*_MADE, "vectors", "shards", "bytes"),
+            [(*_made(folder.provenance), folder.vectors, folder.shards, folder.bytes) for folder in folders],
+        )
+
+
+def verify_features(dataset: str) -> None:
+    """Print for each modality whether the stored vectors are those of the inputs.
+
+    Raises:
+        PipelineError: they are not.
+    """
+    params.load().dataset(dataset)
+    layout = Layout(dataset)
+    catalogue = CATALOGUE.read(layout.catalogue)
+    encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
+    wrong = 0
+    for modality in Modality:
+        path = layout.features(modality)
+        table, recorded = read_features(path)
+        # The precision is the store's own: features made on a GPU are right on a CPU, too.
+        current = replace(encoder.provenance(modality, weights, torch.float32), precision=recorded.precision)
+        differences = recorded.differences(current)
+        mismatches = verify(table, read_contents(modality, catalogue, layout))
+        wrong += len(differences) + len(mismatches)
+        print(f"{path}: {len(table):,} rows, {len(mismatches):,} mismatching{''.join(f'; {difference}' for difference in differences)}")
+        for mismatch in mismatches[:SHOWN_MISMATCHES]:
+            print(f"  {mismatch}")
+        if len(mismatches) > SHOWN_MISMATCHES:
+            print(f"  and {len(mismatches) - SHOWN_MISMATCHES:,} more")
+    if wrong:
+        raise PipelineError(f"{dataset}: the features are not those of their inputs; `dvc repro embed@{dataset}` makes them anew.")
+
+
+def explain_item(dataset: str, item: str) -> None:
+    """Print for each modality whether the item, or attribute entity, would be embedded again, and why.
+
+    Raises:
+        PipelineError: the data set has no such item and no such entity.
+    """
+    settings = params.load()
+    settings.dataset(dataset)
+    layout = Layout(dataset)
+    device = choose_device(settings.embed.device)
+    precision = choose_precision(settings.embed.precision, device)
+    encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
+    catalogue = CATALOGUE.read(layout.catalogue)
+    found = {modality: row for modality in Modality if (row := _row(read_contents(modality, catalogue, layout), item))}
+    if not found:
+        raise PipelineError(f"{dataset}: no item of the catalogue and no attribute entity with a name is {item!r}.")
+    for modality, row in found.items():
+        table, recorded = read_features(layout.features(modality))
+        current = encoder.provenance(modality, weights, precision)
+        cache = VectorCache(default_folder(), current)
+        explanation = explain(row, table, recorded, current, cache, layout.features(modality))
+        print(f"{modality}: {'would be embedded again' if explanation.embedded else 'would not be embedded again'}")
+        for reason in explanation.reasons:
+            print(f"  {reason}")
+
+
+def export_features(dataset: str, modality: Modality, output: Path, items: Sequence[str], only_items: bool, only_present: bool) -> None:
+    """Write the rows of `items`, or of all, to the Parquet file `output`.
+
+    Raises:
+        PipelineError: there is no such item, or no features yet.
+    """
+    params.load().dataset(dataset)
+    path = Layout(dataset).features(modality)
+    table, provenance = read_features(path)
+    if items:
+        table = slices.of_items(table, _identifiers(items, pa.types.is_string(table["item_id"].type)), path)
+    if only_items:
+        table = slices.without_attributes(table)
+    if only_present:
+        table = slices.with_content(table)
+    FEATURES.write(table, output, provenance.to_metadata())
+    print(f"{output}: {len(table):,} rows, {output.stat().st_size:,} bytes")
+
+
+def merge_features(stores: Sequence[Path], output: Path, last_wins: bool) -> None:
+    """Write the rows of all `stores` to the Parquet file `output`.
+
+    Raises:
+        PipelineError: they do not go together.
+    """
+    table, provenance = slices.merge(stores, last_wins)
+    FEATURES.write(table, output, provenance.to_metadata())
+    print(f"{output}: {len(table):,} rows of {len(stores)} stores, {output.stat().st_size:,} bytes")
+
+
+def _row(rows: Iterable[ContentRow], name: str) -> ContentRow | None:
+    """The row of the item, or else of the attribute entity, of that name."""
+    return next((row for row in rows if name == str(row.entity if row.item_id is None else row.item_id)), None)
+
+
+def _identifiers(items: Sequence[str], text: bool) -> list[ItemId]:
+    """The items in the form that the data set has them in."""
+    if text:
+        return list(items)
+    try:
+        return [int(item) for item in items]
+    except ValueError as error:
+        raise PipelineError(f"--items: the items of this data set are whole numbers ({error}).") from error
+
+
+def _made(provenance: Provenance) -> tuple[object, ...]:
+    """What a line says of how vectors were made, as `_MADE` names it."""
+    weights = provenance.weights_sha256[:12]
+    return provenance.modality, provenance.encoder, weights, provenance.precision, provenance.dimension
+
+
+def _print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Words to the left, numbers to the right."""
+    lines = [list(header)] + [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
+    numeric = [all(line[column].replace(",", "").isdigit() for line in lines[1:]) for column in range(len(header))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        cells = (text.rjust(width) if number else text.ljust(width) for text, width, number in zip(line, widths, numeric, strict=True))
+        print("  ".join(cells).rstrip())

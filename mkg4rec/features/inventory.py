@@ -1,0 +1,93 @@
+"""What is there: the file of features of one modality, and the folders of the cache."""
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from mkg4rec.errors import PipelineError
+from mkg4rec.features.provenance import Provenance
+from mkg4rec.features.store import read_features
+
+
+@dataclass(frozen=True)
+class StoreSummary:
+    """A file of features in figures.
+
+    Attributes:
+        path: of the file.
+        provenance: how its vectors were made.
+        items: how many it has a row for.
+        missing: how many of these have no vector, since their content is missing.
+        attributes: how many attribute entities it has a vector for.
+        bytes: of the file.
+    """
+
+    path: Path
+    provenance: Provenance
+    items: int
+    missing: int
+    attributes: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CacheSummary:
+    """The cached vectors of one provenance in figures.
+
+    Attributes:
+        folder: where they lie.
+        provenance: how they were made.
+        vectors: how many there are, those counted twice that two processes made at the same time in other company.
+        shards: the files that they are in.
+        bytes: of all these files.
+    """
+
+    folder: Path
+    provenance: Provenance
+    vectors: int
+    shards: int
+    bytes: int
+
+
+def summarize_store(path: Path) -> StoreSummary:
+    """
+    Raises:
+        PipelineError: no such file, or not one of features.
+    """
+    table, provenance = read_features(path)
+    items = table.filter(pc.is_valid(table["item_id"]))
+    return StoreSummary(path, provenance, len(items), items["vector"].null_count, len(table) - len(items), path.stat().st_size)
+
+
+def summarize_cache(root: Path) -> list[CacheSummary]:
+    """What the cache folder `root` has of each provenance, sorted by folder.
+
+    Raises:
+        PipelineError: the description of a folder is damaged.
+    """
+    summaries = []
+    for description in sorted(root.glob("*/provenance.json")):
+        try:
+            metadata = json.loads(description.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise PipelineError(f"{description}: not JSON ({error}); delete it, the next vector writes it again.") from error
+        shards = list(description.parent.glob("*.safetensors"))
+        vectors = sum(_rows(shard) for shard in shards)
+        size = sum(shard.stat().st_size for shard in shards)
+        summaries.append(CacheSummary(description.parent, Provenance.from_metadata(metadata, description), vectors, len(shards), size))
+    return summaries
+
+
+def _rows(shard: Path) -> int:
+    """The vectors of a shard by its header: 8 bytes of length, then JSON. 0 where it is damaged."""
+    with shard.open("rb") as file:
+        try:
+            (length,) = struct.unpack("<Q", file.read(8))
+            # A damaged length could ask for more than there is memory.
+            header = json.loads(file.read(min(length, shard.stat().st_size)))
+            return int(header["vectors"]["shape"][0])
+        except (struct.error, ValueError, KeyError, TypeError, IndexError):
+            return 0

@@ -1,0 +1,102 @@
+"""`mkg4rec features` on a small catalogue that is embedded for real."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mkg4rec.__main__ import main
+from mkg4rec.tables import FEATURES
+from stages import embed, encoder
+from tests.stages.test_encoder_embed import ITEMS, LAYOUT, place, write_contents
+
+__all__ = ["place"]
+
+Command = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test leaves its encoder and features for the others."""
+    return tmp_path_factory.mktemp("encoded")
+
+
+@pytest.fixture
+def features(place: Path, encoded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `mkg4rec features` on the embedded catalogue; gives what it printed on standard output, then on standard error."""
+    if (encoded / "data").exists():
+        shutil.copytree(encoded, place, dirs_exist_ok=True)
+    else:
+        encoder.main("demo")
+        embed.main("demo")
+        for folder in ("data", "cache"):
+            shutil.copytree(place / folder, encoded / folder)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["mkg4rec", "features", *arguments])
+        if code:
+            with pytest.raises(SystemExit) as caught:
+                main()
+            assert caught.value.code == code
+        else:
+            main()
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    return run
+
+
+def test_the_list_counts_what_is_there(features: Command) -> None:
+    stores, cache = features().split("\nthe cache, ")
+    assert [line.split()[:9] for line in stores.splitlines()[1:]] == [
+        ["demo", "visual", "catalogue-clip", stores.splitlines()[1].split()[3], "float32", "512", "12", "1", "0"],
+        ["demo", "text", "catalogue-clip", stores.splitlines()[1].split()[3], "float32", "512", "12", "1", "1"],
+    ]
+    assert [line.split()[5] for line in cache.splitlines()[2:]] == ["12", "11"]
+    assert features("list", "ml-1m").startswith("no features yet")
+    assert "no-such-set" in features("list", "no-such-set", code=1)
+
+
+def test_right_features_are_verified_and_wrong_ones_named(features: Command) -> None:
+    assert features("verify", "demo").count(" 0 mismatching\n") == 2
+    write_contents([*ITEMS, 30], redrawn=14)
+    said = features("verify", "demo", code=1)
+    assert "item 14: its content is another one than was embedded\n" in said
+    assert said.count("item 30: the features have no row for it\n") == 2
+    assert said.endswith("error: demo: the features are not those of their inputs; `dvc repro embed@demo` makes them anew.\n")
+
+
+def test_features_of_another_encoder_are_wrong(features: Command) -> None:
+    weights = LAYOUT.encoder / "weights.safetensors"
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    assert features("verify", "demo", code=1).count("; weights_sha256 was ") == 2
+    assert "would be embedded again\n  the encoder changed: weights_sha256 was " in features("explain", "demo", "14")
+
+
+def test_an_item_is_explained(features: Command, place: Path) -> None:
+    kept = "would not be embedded again\n  the cache has the vector of this content"
+    assert features("explain", "demo", "14").count(kept) == 2
+    assert features("explain", "demo", "m.y").startswith(f"text: {kept}")
+    assert "visual: would not be embedded again\n  it has no content in this modality" in features("explain", "demo", "12")
+    assert "is '99'" in features("explain", "demo", "99", code=1)
+    write_contents(ITEMS, redrawn=14)
+    assert features("explain", "demo", "14").startswith("visual: would be embedded again\n  its content changed: sha256 ")
+    shutil.rmtree(place / "cache")
+    assert "text: would be embedded again\n  the cache has no vector of this content" in features("explain", "demo", "14")
+
+
+def test_a_slice_is_taken_out_and_put_back(features: Command, place: Path) -> None:
+    features("export", "demo", "text", "some.parquet", "--items", "14", "10")
+    features("export", "demo", "text", "rest.parquet")
+    assert FEATURES.read(place / "some.parquet")["item_id"].to_pylist() == [14, 10]
+    assert features("merge", "some.parquet", "rest.parquet", "--output", "all.parquet").startswith("all.parquet: 13 rows of 2 stores")
+    merged, before = FEATURES.read(place / "all.parquet"), FEATURES.read(LAYOUT.features("text"))
+    assert merged.sort_by("entity").equals(before.sort_by("entity"))
+    features("export", "demo", "text", "present.parquet", "--only-items", "--only-present")
+    assert FEATURES.read(place / "present.parquet")["item_id"].to_pylist() == [item for item in ITEMS if item != 15]
+    assert "whole numbers" in features("export", "demo", "text", "x.parquet", "--items", "m.y", code=1)

@@ -1,0 +1,66 @@
+"""How many contents go through the encoder when a catalogue changes: counted where they do."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pyarrow.parquet as pq
+import pytest
+
+from mkg4rec.features.contents import Content
+from mkg4rec.features.encoder import Encoder
+from mkg4rec.tables import Modality
+from stages import embed, encoder
+from tests.stages.test_encoder_embed import ITEMS, LAYOUT, place, set_encoder, write_contents
+
+__all__ = ["place"]
+
+NEW_ITEMS = list(range(40, 50))
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[Modality]]:
+    """A function that embeds the catalogue and tells how many contents of each modality the encoder was given."""
+    given: Counter[Modality] = Counter()
+    prepare = Encoder.prepare
+
+    def counted(self: Encoder, modality: Modality, content: Content) -> object:
+        given[modality] += 1
+        return prepare(self, modality, content)
+
+    monkeypatch.setattr(Encoder, "prepare", counted)
+
+    def run() -> Counter[Modality]:
+        given.clear()
+        embed.main("demo")
+        return Counter(given)
+
+    return run
+
+
+@pytest.mark.usefixtures("place")
+def test_what_is_new_is_embedded_and_nothing_else(calls: Callable[[], Counter[Modality]]) -> None:
+    encoder.main("demo")
+    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12}
+    assert calls() == {}
+
+    write_contents([*ITEMS, *NEW_ITEMS])
+    assert calls() == {Modality.VISUAL: 10, Modality.TEXT: 10}
+    write_contents([*ITEMS, *NEW_ITEMS], redrawn=14)
+    assert calls() == {Modality.VISUAL: 1}
+
+
+@pytest.mark.usefixtures("place")
+def test_a_new_encoder_leaves_the_old_vectors_to_go_back_to(calls: Callable[[], Counter[Modality]]) -> None:
+    encoder.main("demo")
+    calls()
+    before = {modality: pq.read_table(LAYOUT.features(modality)) for modality in Modality}
+
+    set_encoder(seed=1)
+    encoder.main("demo")
+    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12}
+    assert not pq.read_table(LAYOUT.features("visual")).equals(before[Modality.VISUAL])
+
+    set_encoder(seed=0)
+    encoder.main("demo")
+    assert calls() == {}
+    assert {modality: pq.read_table(LAYOUT.features(modality)) for modality in Modality} == before
