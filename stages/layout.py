@@ -153,6 +153,16 @@ class Layout:
         return self.case_study(model) / f"user-{quote(str(user), safe='')}.png"
 
     @property
+    def schemas(self) -> Path:
+        """A folder that git tracks: what each table holds, as JSON."""
+        return Path("schemas") / self.dataset
+
+    def schema(self, table: Path) -> Path:
+        """What the Parquet file `table` holds: of `data/X/link/positives.parquet` it is in `schemas/X/data/link/positives.json`."""
+        kind, _, *rest = table.with_suffix(".json").parts
+        return self.schemas.joinpath(kind, *rest)
+
+    @property
     def report(self) -> Path:
         """A folder: index.html, metrics.md and its pictures."""
         return Path("reports") / self.dataset

@@ -27,7 +27,7 @@ def _json(clone: Clone, *command: str) -> Any:
 
 def test_an_experiment_trains_and_evaluates_one_model(experiment: tuple[Clone, Finished]) -> None:
     of_model = [f"{stage}@demo-multi_kg4rec" for stage in ("train", "evaluate", "case_study")]
-    assert experiment[1].stages == ["validate", "gather@demo", *of_model, "report@demo"]
+    assert experiment[1].stages == ["validate", "gather@demo", *of_model, "report@demo", "describe@demo"]
 
 
 def test_params_diff_shows_what_was_changed(experiment: tuple[Clone, Finished]) -> None:

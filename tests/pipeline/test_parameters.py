@@ -76,7 +76,7 @@ def test_a_parameter_rebuilds_the_model_that_it_concerns(clone: Clone, key: str,
     repro = clone.succeed("dvc", "repro")
     ran = [stage for stage in repro.stages if stage != "embed@demo"]
     of_model = [f"{stage}@demo-{model}" for stage in ("train", "evaluate", "case_study")]
-    assert ran == ["validate", *before, "gather@demo", *of_model, "report@demo"]
+    assert ran == ["validate", *before, "gather@demo", *of_model, "report@demo", "describe@demo"]
 
 
 def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
@@ -86,7 +86,7 @@ def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
     clone.set("run.models", "[multi_kg4rec, ease, ease_strong]")
     repro = clone.succeed("dvc", "repro")
     of_variant = [f"{stage}@demo-ease_strong" for stage in ("train", "evaluate", "case_study")]
-    assert repro.stages == ["validate", "gather@demo", *of_variant, "report@demo"]
+    assert repro.stages == ["validate", "gather@demo", *of_variant, "report@demo", "describe@demo"]
     assert clone.read("metrics/demo/ease.json") != clone.read("metrics/demo/ease_strong.json")
 
 
@@ -95,7 +95,7 @@ def test_a_repeat_trains_and_tests_once_more(clone: Clone) -> None:
     clone.set("run.repeats", "[1, 2]")
     repro = clone.succeed("dvc", "repro")
     repeats = {"repeat@demo-ease-1", "repeat@demo-ease-2"}
-    assert set(repro.stages) == {"validate", "gather@demo", *repeats, "report@demo"}
+    assert set(repro.stages) == {"validate", "gather@demo", *repeats, "report@demo", "describe@demo"}
     found = [json.loads(clone.read(f"metrics/demo/{name}.json"))["ndcg@20"] for name in ("ease", "repeats/ease-1", "repeats/ease-2")]
     assert len(set(found)) == 3
     assert f"{sum(found) / 3:.4f} ± " in clone.read("reports/demo/metrics.md")
@@ -110,7 +110,7 @@ def test_a_repeat_trains_and_tests_once_more(clone: Clone) -> None:
 def test_a_model_is_tested_on_items_that_it_never_saw(clone: Clone) -> None:
     clone.set("run.cold", "[ease, multi_kg4rec]")
     repro = clone.succeed("dvc", "repro")
-    assert set(repro.stages) == {"validate", "cold@demo-ease", "cold@demo-multi_kg4rec", "report@demo"}
+    assert set(repro.stages) == {"validate", "cold@demo-ease", "cold@demo-multi_kg4rec", "report@demo", "describe@demo"}
     found = {model: json.loads(clone.read(f"metrics/demo/cold/{model}.json")) for model in ("ease", "multi_kg4rec")}
     assert set(found["ease"]) < set(found["multi_kg4rec"])
     assert "among_cold_ndcg@20" not in found["ease"]
@@ -144,7 +144,7 @@ def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
 def test_another_user_is_shown_without_training(clone: Clone) -> None:
     clone.set("case_study.users", "[7]")
     repro = clone.succeed("dvc", "repro")
-    assert set(repro.stages) == {"validate", *CASE_STUDIES, "report@demo"}
+    assert set(repro.stages) == {"validate", *CASE_STUDIES, "report@demo", "describe@demo"}
     assert (clone.path / "case_studies/demo/multi_kg4rec/user-7.png").exists()
     assert "divides its attention for user 7" in clone.read("reports/demo/index.html")
 
@@ -165,6 +165,7 @@ def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> Non
         *EVALUATION,
         *CASE_STUDIES,
         "report@demo",
+        "describe@demo",
     }
 
 

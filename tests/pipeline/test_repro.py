@@ -32,6 +32,7 @@ BY_DATASET = (
     "split_cold",
     "gather",
     "report",
+    "describe",
 )
 TABLES = {
     LAYOUT.interactions: tables.INTERACTIONS,
@@ -119,10 +120,21 @@ def test_the_case_study_shows_two_users(built: Clone) -> None:
     assert built.read(str(LAYOUT.report / "index.html")).count("How multi_kg4rec divides its attention for user ") == 2
 
 
-def test_git_sees_the_lock_and_the_metrics(built: Clone) -> None:
+def test_git_sees_the_lock_the_metrics_and_what_the_tables_hold(built: Clone) -> None:
     committed = built.succeed("git", "show", "--name-only", "--format=", "HEAD").output.split()
     metrics = [str(path(model)) for path in (LAYOUT.metrics, LAYOUT.validation) for model in MODELS]
-    assert sorted(committed) == ["dvc.lock", *sorted(metrics)]
+    schemas = [name for name in committed if name.startswith("schemas/")]
+    assert sorted(committed) == ["dvc.lock", *sorted(metrics), *sorted(schemas)]
+    assert {str(LAYOUT.schema(path)) for path in TABLES} <= set(schemas)
+
+
+@pytest.mark.parametrize("path", TABLES, ids=str)
+def test_a_schema_says_what_a_table_holds(built: Clone, path: Path) -> None:
+    rows, schema = pq.read_table(built.path / path), json.loads(built.read(str(LAYOUT.schema(path))))
+    assert schema["rows"] == len(rows)
+    assert [(column["name"], column["missing"]) for column in schema["columns"]] == [
+        (name, rows[name].null_count) for name in rows.column_names
+    ]
 
 
 def test_the_dump_stays_out_of_the_cache(built: Clone) -> None:
