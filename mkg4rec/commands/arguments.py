@@ -9,9 +9,9 @@ from mkg4rec.tables import Modality
 
 def add_features_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `features` and its own commands to those of mkg4rec."""
-    command = commands.add_parser("features", help="the stored vectors of posters and texts: list, export, verify, merge, explain")
+    command = commands.add_parser("features", help="the stored vectors of posters and texts: list, export, verify, merge, warm, explain")
     command.set_defaults(run=lambda arguments: _features().list_features([]))
-    actions = command.add_subparsers(title="commands", metavar="list | export | verify | merge | explain")
+    actions = command.add_subparsers(title="commands", metavar="list | export | verify | merge | warm | explain")
 
     action = actions.add_parser("list", help="encoders, modalities, counts, missing contents and sizes (the default)")
     action.add_argument("datasets", nargs="*", metavar="DATASET", help="data sets of params.yaml; all that have features by default")
@@ -35,6 +35,10 @@ def add_features_command(commands: "argparse._SubParsersAction[argparse.Argument
     action.add_argument("--output", required=True, type=Path, metavar="FILE", help="the Parquet file to write")
     action.add_argument("--last-wins", action="store_true", help="where contents differ, take the later store's; else that is an error")
     action.set_defaults(run=_merge)
+
+    action = actions.add_parser("warm", help="after a pull: stored vectors into the cache, so that the next change embeds only what is new")
+    action.add_argument("datasets", nargs="+", metavar="DATASET")
+    action.set_defaults(run=lambda arguments: _features().warm_cache(arguments.datasets))
 
     action = actions.add_parser("explain", help="why an item would be embedded again, or would not")
     action.add_argument("dataset", metavar="DATASET")

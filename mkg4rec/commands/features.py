@@ -18,6 +18,7 @@ from mkg4rec.features.inventory import summarize_cache, summarize_store
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.features.store import read_features
 from mkg4rec.features.verification import explain, verify
+from mkg4rec.features.warming import warm
 from mkg4rec.tables import CATALOGUE, FEATURES, Modality
 from stages.embed import read_contents
 from stages.layout import Layout
@@ -132,6 +133,20 @@ def merge_features(stores: Sequence[Path], output: Path, last_wins: bool) -> Non
     table, provenance = slices.merge(stores, last_wins)
     FEATURES.write(table, output, provenance.to_metadata())
     print(f"{output}: {len(table):,} rows of {len(stores)} stores, {output.stat().st_size:,} bytes")
+
+
+def warm_cache(datasets: Sequence[str]) -> None:
+    """Put the stored vectors of `datasets` into the cache.
+
+    Raises:
+        PipelineError: there are none, or the cache cannot be written.
+    """
+    settings = params.load()
+    for dataset in datasets:
+        settings.dataset(dataset)
+        for modality in Modality:
+            path = Layout(dataset).features(modality)
+            print(f"{path}: {warm(path, default_folder()):,} vectors put into {default_folder()}")
 
 
 def _row(rows: Iterable[ContentRow], name: str) -> ContentRow | None:

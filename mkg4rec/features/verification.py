@@ -97,7 +97,10 @@ def explain(row: ContentRow, table: pa.Table, recorded: Provenance, current: Pro
     if vectors:
         return Explanation(False, (*reasons, f"the cache has the vector of this content (sha256 {row.content.sha256[:12]}…)"))
     reasons += [f"the cache is damaged, {shard} is not what was written; it may have had this vector" for shard in damaged]
-    return Explanation(True, (*reasons, f"the cache has no vector of this content: {cache.folder}"))
+    reasons.append(f"the cache has no vector of this content: {cache.folder}")
+    if recorded == current and stored is not None and stored.sha256 == row.content.sha256:
+        reasons.append(f"{where} has it: `mkg4rec features warm` puts it into the cache")
+    return Explanation(True, tuple(reasons))
 
 
 @dataclass(frozen=True)

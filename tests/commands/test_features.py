@@ -90,6 +90,17 @@ def test_an_item_is_explained(features: Command, place: Path) -> None:
     assert "text: would be embedded again\n  the cache has no vector of this content" in features("explain", "demo", "14")
 
 
+def test_after_a_pull_only_what_is_new_is_embedded(features: Command, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(place / "cache")
+    assert features("warm", "demo").count(" vectors put into ") == 2
+    write_contents([*ITEMS, 30], redrawn=14)
+    embed.main("demo")
+    assert capsys.readouterr().out.splitlines() == [
+        "visual: 12 images: 2 embedded, 10 from the cache",
+        "text: 13 texts: 1 embedded, 12 from the cache",
+    ]
+
+
 def test_a_slice_is_taken_out_and_put_back(features: Command, place: Path) -> None:
     features("export", "demo", "text", "some.parquet", "--items", "14", "10")
     features("export", "demo", "text", "rest.parquet")

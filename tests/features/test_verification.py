@@ -12,6 +12,7 @@ from mkg4rec.features.contents import Content, ContentRow
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.features.store import FeatureRows, read_features, write_features
 from mkg4rec.features.verification import Explanation, explain, verify
+from mkg4rec.features.warming import warm
 from mkg4rec.tables import Modality
 
 PROVENANCE = Provenance(Modality.TEXT, "model/tag", "ab" * 32, '{"version": 1}', "float32", 4)
@@ -115,4 +116,9 @@ def test_every_reason_is_told(store: Path, tmp_path: Path) -> None:
     assert corrupt.reasons[0].startswith(f"the cache is damaged, {shard}")
     assert shard.exists(), "explaining changes nothing"
     shard.unlink()
-    assert explained(store, cache, INPUTS[0]).reasons == (f"the cache has no vector of this content: {cache.folder}",)
+    absent, elsewhere = explained(store, cache, INPUTS[0]).reasons
+    assert absent == f"the cache has no vector of this content: {cache.folder}"
+    assert elsewhere.startswith(f"{store} has it")
+    assert warm(store, tmp_path / "cache") == 3
+    assert warm(store, tmp_path / "cache") == 0
+    assert not explained(store, cache, INPUTS[0]).embedded
