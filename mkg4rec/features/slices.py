@@ -51,18 +51,12 @@ def merge(paths: Sequence[Path], last_wins: bool = False) -> tuple[pa.Table, Pro
             has another content for a row.
     """
     tables, provenances = zip(*(read_features(path) for path in paths), strict=True)
-    for path, table, provenance in zip(paths, tables, provenances, strict=True):
-        if differences := provenances[0].differences(provenance):
-            raise PipelineError(
-                f"{path}: its vectors cannot stand beside those of {paths[0]}, they were made in another way: {'; '.join(differences)}."
-            )
-        if table["item_id"].type != tables[0]["item_id"].type:
-            raise PipelineError(f"{path}: its item_id is {table['item_id'].type}, that of {paths[0]} is {tables[0]['item_id'].type}.")
+    _check_alike(paths, tables, provenances)
     everything = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     origin = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    sha256 = everything["sha256"].to_pylist()
+    entities, items, sha256 = (everything[name].to_pylist() for name in ("entity", "item_id", "sha256"))
     chosen: dict[ItemId | tuple[str], int] = {}
-    for row, (entity, item) in enumerate(zip(everything["entity"].to_pylist(), everything["item_id"].to_pylist(), strict=True)):
+    for row, (entity, item) in enumerate(zip(entities, items, strict=True)):
         key = (entity,) if item is None else item
         other = chosen.setdefault(key, row)
         if sha256[row] is None or sha256[other] == sha256[row]:
@@ -76,3 +70,17 @@ def merge(paths: Sequence[Path], last_wins: bool = False) -> tuple[pa.Table, Pro
         chosen[key] = row
     merged = everything.take(list(chosen.values()))
     return pa.concat_tables([without_attributes(merged), merged.filter(pc.is_null(merged["item_id"]))]), provenances[0]
+
+
+def _check_alike(paths: Sequence[Path], tables: Sequence[pa.Table], provenances: Sequence[Provenance]) -> None:
+    """
+    Raises:
+        PipelineError: the vectors of a file were made in another way than those of the first, or for identifiers of another type.
+    """
+    for path, table, provenance in zip(paths, tables, provenances, strict=True):
+        if differences := provenances[0].differences(provenance):
+            raise PipelineError(
+                f"{path}: its vectors cannot stand beside those of {paths[0]}, they were made in another way: {'; '.join(differences)}."
+            )
+        if table["item_id"].type != tables[0]["item_id"].type:
+            raise PipelineError(f"{path}: its item_id is {table['item_id'].type}, that of {paths[0]} is {tables[0]['item_id'].type}.")
