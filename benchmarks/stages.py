@@ -126,7 +126,7 @@ def run_again(stage: Stage, dataset: str) -> Run:
         link_inputs(stage, dataset, folder)
         result = Path(name) / "result.json"
         command = [sys.executable, "-m", "benchmarks.stage_process", str(result), stage.name, dataset, *filter(None, [stage.model])]
-        caches = {f"MKG4REC_{kind}_CACHE": str(Path(name) / kind) for kind in ("DOWNLOAD", "FEATURE")}
+        caches = {f"MKG4REC_{kind}_CACHE": str(Path(name) / kind) for kind in ("DOWNLOAD", "FACT", "FEATURE")}
         environment = os.environ | caches | {"PYTHONPATH": str(CODE)}
         done: list[subprocess.CompletedProcess[str]] = []
         run = partial(subprocess.run, command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,9 +1,10 @@
-"""Writing so that a reader never meets half a file: write beside, then rename."""
+"""Writing so that a reader never meets half a file (write beside, then rename), and where caches lie."""
 
 import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,3 +52,11 @@ def explaining_full_disk(path: Path) -> Iterator[None]:
             f"{path}: no space left on the device while writing; nothing was kept. "
             "Free some space, or point TMPDIR and the caches to a larger disk, and run again."
         ) from error
+
+
+def cache_folder(kind: str, variable: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder that the environment's `variable` names, else `mkg4rec/KIND` in the user's cache folder (XDG base directories)."""
+    if chosen := environment.get(variable, "").strip():
+        return Path(chosen).expanduser().absolute()
+    base = Path(environment.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "mkg4rec" / kind

@@ -25,7 +25,7 @@ from pathlib import Path
 from mkg4rec.download.checksums import CHUNK, Checksum, checksums
 from mkg4rec.download.failure import without_password
 from mkg4rec.errors import PipelineError
-from mkg4rec.files import explaining_full_disk, replacing
+from mkg4rec.files import cache_folder, explaining_full_disk, replacing
 from mkg4rec.progress import meter
 
 CACHE_VARIABLE = "MKG4REC_DOWNLOAD_CACHE"
@@ -37,10 +37,7 @@ logger = logging.getLogger(__name__)
 
 def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """MKG4REC_DOWNLOAD_CACHE, else mkg4rec/downloads in the user's cache folder (XDG base directories)."""
-    if chosen := environment.get(CACHE_VARIABLE, "").strip():
-        return Path(chosen).expanduser().absolute()
-    base = Path(environment.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "mkg4rec" / "downloads"
+    return cache_folder("downloads", CACHE_VARIABLE, environment)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ never changed. Its name is the sha256 of its bytes, which makes three things sim
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -25,7 +24,7 @@ from safetensors import numpy as safetensors
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.provenance import Provenance
-from mkg4rec.files import replacing
+from mkg4rec.files import cache_folder, replacing
 
 FOLDER_VARIABLE = "MKG4REC_FEATURE_CACHE"
 
@@ -38,10 +37,7 @@ class _DamagedShardError(Exception):
 
 def default_folder() -> Path:
     """`$MKG4REC_FEATURE_CACHE`, else `mkg4rec/features` in the user's cache folder (`$XDG_CACHE_HOME`, `~/.cache`)."""
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mkg4rec" / "features"
+    return cache_folder("features", FOLDER_VARIABLE)
 
 
 class VectorCache:

@@ -45,7 +45,8 @@ _MAX_WORKERS = 8
 class Scan:
     """One pass over a dump: iterating gives the facts that touch `mids`, a table (schema `FACTS`) for each piece of the dump.
 
-    Memory does not grow with the dump. To serve several data sets in one pass, give the union of their MIDs.
+    Memory does not grow with the dump. To serve several data sets in one pass, give the union of their MIDs
+    (`mkg4rec.sources.neighbourhoods`).
 
     Attributes:
         dump: the gzip file.
@@ -92,25 +93,6 @@ class Scan:
         self.first_bad_lines += [self.lines + position + 1 for position in findings.bad[: _BAD_LINES_TOLD - told]]
         self.lines += findings.lines
         self.bad_lines += len(findings.bad)
-
-
-def neighbourhood(dump: Path, mids: pa.Array, hops: int, drop_predicates: Sequence[str], names: NameStore) -> tuple[pa.Table, Scan]:
-    """The facts within `hops` steps of `mids`, with one pass over the dump for each hop.
-
-    The first pass takes the facts that touch `mids`; each further one those that touch an entity of the facts before.
-    The last pass keeps the names.
-
-    Returns:
-        The facts (schema `FACTS`, as they come, possibly repeated) and the last pass, with its counts of lines.
-
-    Raises:
-        PipelineError: the dump is missing, not gzip, damaged, or without a single triple.
-    """
-    for hop in range(1, hops + 1):
-        scan = Scan(dump, mids, drop_predicates, names if hop == hops else None)
-        facts = pa.concat_tables([FACTS.empty_table(), *scan])
-        mids = pc.unique(pa.chunked_array([mids, *facts["head"].chunks, *facts["tail"].chunks], pa.string()))
-    return facts, scan
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for kind in ("DOWNLOAD", "FEATURE"):
+        for kind in ("DOWNLOAD", "FACT", "FEATURE"):
             patch.setenv(f"MKG4REC_{kind}_CACHE", str(folder.parent / kind))
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         params["datasets"][DATASET]["synthetic"] = SMALL_CATALOGUE

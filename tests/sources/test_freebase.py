@@ -4,7 +4,6 @@ import gzip
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.freebase import Scan, neighbourhood
-from mkg4rec.sources.freebase_names import NameStore
+from mkg4rec.sources.freebase import Scan
 
 IRI = r"<[^\t]*>"
 TRIPLE = re.compile(rf'({IRI})\t({IRI})\t({IRI}|"(?:[^"\\]|\\.)*"(?:@[A-Za-z]+(?:-[A-Za-z0-9]+)*|\^\^{IRI})?)\t\.')
@@ -115,7 +113,7 @@ def test_the_scan_is_the_slow_reading(tmp_path_factory: pytest.TempPathFactory, 
         with pytest.raises(PipelineError, match=f"none of its {expected.lines} lines is a triple"):
             list(scan)
         return
-    assert _facts_of(scan) == expected.facts
+    assert facts_of(scan) == expected.facts
     assert (scan.lines, scan.bad_lines) == (expected.lines, len(expected.bad_lines))
     assert scan.first_bad_lines == expected.bad_lines[:5]
 
@@ -125,11 +123,11 @@ def test_bad_lines_among_many_cost_no_good_line(tmp_path: Path, bad_at: list[int
     lines = [line(ns(f"m.{number:04d}"), ns("film.film.genre"), ns("m.0a")) for number in range(5000)]
     for position, bad in zip(bad_at, [b"", b"\xff\xfe", b"<a>\t<b>", lines[0] + b"\t", b"x" + lines[0]] * 10, strict=False):
         lines[position] = bad
-    dump = _dump(tmp_path, lines)
+    dump = write_dump(tmp_path, lines)
     expected = read_slowly(gzip.decompress(dump.read_bytes()), ["m.0a"])
     assert expected.bad_lines == [position + 1 for position in bad_at]
     scan = Scan(dump, pa.array(["m.0a"]))
-    assert _facts_of(scan) == expected.facts
+    assert facts_of(scan) == expected.facts
     assert scan.bad_lines == len(bad_at)
     assert scan.first_bad_lines == expected.bad_lines[:5]
 
@@ -164,13 +162,13 @@ GOOD = line(ns("m.0a"), ns("film.film.genre"), ns("m.0b"))
 def test_what_is_no_triple_is_skipped_and_counted(tmp_path: Path, bad: bytes, piece_bytes: int) -> None:
     """As the first line of the dump, in the middle, and as the last; alone in its piece and among good lines."""
     assert read_slowly(bad + b"\n", []).bad_lines == [1]
-    scan = Scan(_dump(tmp_path, [bad, GOOD, bad, GOOD, bad]), pa.array(["m.0a"]), piece_bytes=piece_bytes)
-    assert len(_facts_of(scan)) == 2
+    scan = Scan(write_dump(tmp_path, [bad, GOOD, bad, GOOD, bad]), pa.array(["m.0a"]), piece_bytes=piece_bytes)
+    assert len(facts_of(scan)) == 2
     assert (scan.lines, scan.bad_lines, scan.first_bad_lines) == (5, 3, [1, 3, 5])
 
 
 def test_either_side_may_be_linked(tmp_path: Path) -> None:
-    path = _dump(
+    path = write_dump(
         tmp_path,
         [
             line(ns("m.0film"), ns("film.film.directed_by"), ns("m.0person")),
@@ -182,54 +180,26 @@ def test_either_side_may_be_linked(tmp_path: Path) -> None:
             line(ns("m.0film2"), ns("film.film.directed_by"), ns("m.0person")),
         ],
     )
-    assert _facts_of(Scan(path, pa.array(["m.0film"]), DROPPED)) == [
+    assert facts_of(Scan(path, pa.array(["m.0film"]), DROPPED)) == [
         ("m.0film", "film.film.directed_by", "m.0person"),
         ("m.0person", "film.director.film", "m.0film"),
     ]
 
 
-def test_each_hop_reaches_one_step_further(tmp_path: Path) -> None:
-    chain = ["m.0a", "m.0b", "m.0c", "m.0d"]
-    path = _dump(tmp_path, [line(ns(one), ns("book.book.sequel"), ns(next_)) for one, next_ in pairwise(chain)])
-    for hops, reached in ((1, chain[1:2]), (2, chain[1:3]), (3, chain[1:4])):
-        with NameStore() as names:
-            facts, scan = neighbourhood(path, pa.array(["m.0a"]), hops, DROPPED, names)
-        assert facts["tail"].to_pylist() == reached
-        assert scan.lines == 3
-
-
-def test_a_name_may_stand_before_what_keeps_its_entity(tmp_path: Path) -> None:
-    path = _dump(
-        tmp_path,
-        [
-            line(ns("m.0a"), ns("type.object.name"), r'"R\u00e9gie \"1\""@en'),
-            line(ns("m.0b"), ns("type.object.name"), '"Nacht"@de'),
-            line(ns("m.0b"), ns("film.film.directed_by"), ns("m.0a")),
-            line(ns("m.0b"), ns("type.object.name"), '"Night"@en'),
-            line(ns("m.0b"), ns("type.object.name"), ns("m.0a")),
-            line("<http://rdf.example.org/nsp/m.0b>", ns("type.object.name"), '"Another"@en'),
-        ],
-    )
-    for hops in (1, 2):
-        with NameStore() as names:
-            neighbourhood(path, pa.array(["m.0b"]), hops, DROPPED, names)
-            assert names.names_of(pa.array(["m.0b", "m.0a", "m.0c"])).to_pylist() == ["Night", 'Régie "1"', None]
-
-
 def test_a_scan_can_be_read_again(tmp_path: Path) -> None:
-    scan = Scan(_dump(tmp_path, [line(ns("m.0a"), ns("film.film.genre"), ns("m.0b")), b"bad"]), pa.array(["m.0a"]))
-    assert _facts_of(scan) == _facts_of(scan) == [("m.0a", "film.film.genre", "m.0b")]
+    scan = Scan(write_dump(tmp_path, [line(ns("m.0a"), ns("film.film.genre"), ns("m.0b")), b"bad"]), pa.array(["m.0a"]))
+    assert facts_of(scan) == facts_of(scan) == [("m.0a", "film.film.genre", "m.0b")]
     assert (scan.lines, scan.bad_lines, scan.first_bad_lines) == (2, 1, [2])
 
 
 def test_an_empty_dump_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"dump\.gz: none of its 0 lines is a triple"):
-        list(Scan(_dump(tmp_path, []), pa.array(["m.0a"])))
+        list(Scan(write_dump(tmp_path, []), pa.array(["m.0a"])))
 
 
 def test_an_html_page_in_gzip_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"none of its 3 lines is a triple.*params\.yaml"):
-        list(Scan(_dump(tmp_path, [b"<html>", b"<body>Sign in</body>", b"</html>"]), pa.array(["m.0a"])))
+        list(Scan(write_dump(tmp_path, [b"<html>", b"<body>Sign in</body>", b"</html>"]), pa.array(["m.0a"])))
 
 
 @pytest.mark.mirror
@@ -239,15 +209,15 @@ def test_the_real_dump_is_read_as_slowly(mirror: Path) -> None:
     mids = [row.split("\t")[1].strip() for row in links.read_text().splitlines()]
     expected = read_slowly(gzip.decompress(dump.read_bytes()), frozenset(mids))
     scan = Scan(dump, pa.array(mids), DROPPED, piece_bytes=1 << 20)
-    assert _facts_of(scan) == expected.facts
+    assert facts_of(scan) == expected.facts
     assert (scan.lines, scan.bad_lines) == (expected.lines, len(expected.bad_lines)) == (281_591, 0)
 
 
-def _facts_of(scan: Scan) -> list[Fact]:
+def facts_of(scan: Scan) -> list[Fact]:
     return [(row["head"], row["relation"], row["tail"]) for facts in scan for row in facts.to_pylist()]
 
 
-def _dump(folder: Path, lines: list[bytes]) -> Path:
+def write_dump(folder: Path, lines: list[bytes]) -> Path:
     path = folder / "dump.gz"
     path.write_bytes(gzip.compress(b"".join(text + b"\n" for text in lines)))
     return path
