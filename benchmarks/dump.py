@@ -1,35 +1,48 @@
-"""How fast a Freebase dump is read, against `gzip -dc FILE | wc -l` on the same file in the same run.
+"""How fast a Freebase dump is read on one core and on more, against `gzip -dc FILE | wc -l` on the same file in the same run.
 
-    python -m benchmarks.dump --gigabytes 2 --rounds 5
+    python -m benchmarks.dump --gigabytes 2 --rounds 5 --cores 1 2
 
-makes a dump of that unpacked size in a temporary folder, times the two in turn, and prints the ratio of their times for
-each round, lines per second, and the peak memory of the process that scans. The
-scan is all that the stage does with the dump: unpack, tell triples from bad lines, keep the facts about 26,000 linked
-entities (as many as KB4Rec links in MovieLens-20M), put all names aside.
+makes a dump of that unpacked size in a temporary folder. For each number of cores all of these take turns, held to that many
+cores, each in a process of its own whose peak memory is told:
+
+    gzip      `gzip -dc | wc -l`, the reference
+    rapidgzip `rapidgzip -dc | wc -l`, a parallel gzip reader, where it is installed (pip install rapidgzip)
+    unpack    the project's own reader alone: unpacked bytes in pieces of whole lines, nothing done with them
+    scan      all that the stage does with the dump: unpack, tell triples from bad lines, keep the facts about 26,000 linked
+              entities (as many as KB4Rec links in MovieLens-20M), put all names aside
+
+What the scan finds does not grow with the dump, as it does not in reality: beyond 2 GB linked entities become rarer.
 """
 
 import argparse
 import multiprocessing
+import os
 import random
+import shutil
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 
 from benchmarks import memory
-from benchmarks.timing import Comparison, machine, stopwatch
+from benchmarks.timing import Comparison, machine, print_table, stopwatch
+from mkg4rec.cores import available_cores
 from mkg4rec.params import load
 from mkg4rec.progress import bar
-from mkg4rec.sources.freebase import neighbourhood
-from mkg4rec.sources.freebase_names import NameStore
+from mkg4rec.sources.gzip_lines import whole_lines
+from mkg4rec.sources.neighbourhoods import Neighbourhood, find
 
 NAMESPACE = "http://rdf.freebase.com/ns/"
 NUM_LINKED = 26_000
+LINKED_SHARE = 0.01
+AS_IN_REALITY = 2e9
+"""Bytes from which on there are no more linked entities in a larger dump."""
 BLOCK_BYTES = 16 << 20
 
 TYPES = ["common.topic", "music.recording", "book.book_edition", "people.person", "film.film", "location.location"]
@@ -42,7 +55,7 @@ WORDS = ["the", "of", "a", "story", "night", "love", "house", "river", "last", "
 
 @dataclass(frozen=True)
 class Reading:
-    """One scan: seconds, lines, and the most memory that its process ever held, in MB."""
+    """One reading of the dump: seconds, lines, and the most memory that its process ever held, in MB."""
 
     seconds: float
     lines: int
@@ -58,84 +71,123 @@ def linked_mids() -> list[str]:
 def write_dump(path: Path, size: int) -> None:
     """Write a dump of about `size` unpacked bytes, packed as `gzip -6` does: 130 bytes a line, 13 : 1 (the real one: 131, 11 : 1)."""
     linked = linked_mids()
+    share = LINKED_SHARE * min(1, AS_IN_REALITY / size)
     packer = zlib.compressobj(6, zlib.DEFLATED, 31)
     with path.open("wb") as file, bar(b"", "writing a dump", size, unit="B") as position:
         for seed in range(size // BLOCK_BYTES):
-            block = _block(random.Random(seed + 1), linked)
+            block = _block(random.Random(seed + 1), linked, share)
             file.write(packer.compress(block))
             position.update(len(block))
         file.write(packer.flush())
 
 
-def gzip(path: Path) -> None:
+def gzip(path: Path) -> Reading:
     """`gzip -dc path | wc -l`"""
-    subprocess.run(["sh", "-c", 'gzip -dc "$1" | wc -l', "sh", str(path)], check=True, stdout=subprocess.DEVNULL)
+    return _counted("gzip -dc", path)
+
+
+def rapidgzip(path: Path) -> Reading:
+    """`rapidgzip -dc path | wc -l`, with as many threads as cores."""
+    return _counted(f"rapidgzip -P {available_cores()} -dc", path)
+
+
+def unpack(path: Path) -> Reading:
+    """The pieces of the dump, one after another."""
+    lines = 0
+
+    def read() -> None:
+        nonlocal lines
+        lines = sum(piece.count(b"\n") for piece in whole_lines(path))
+
+    return Reading(stopwatch(read), lines, memory.peak())
 
 
 def scan(path: Path) -> Reading:
-    """Scan in this process."""
-    mids = pa.array(linked_mids())
+    """Everything that the stage asks the dump."""
+    wanted = Neighbourhood(pa.array(linked_mids()), 1)
     drop_predicates = load().kg.drop_predicates
-    lines = []
+    lines = 0
 
     def read() -> None:
-        with NameStore() as names:
-            lines.append(neighbourhood(path, mids, 1, drop_predicates, names)[1].lines)
+        nonlocal lines
+        lines = find(path, [wanted], drop_predicates)[0].lines
 
-    return Reading(stopwatch(read), lines[0], memory.peak())
+    return Reading(stopwatch(read), lines, memory.peak())
+
+
+def on_cores(number: int, read: Callable[[Path], Reading], path: Path) -> Reading:
+    """Read in a fresh process, which has its own peak of memory, on the first `number` of the cores."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _hold_to, (number,)) as process:
+        return process.submit(read, path).result()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="unpacked size of the dump (default 2)")
-    parser.add_argument("--rounds", type=int, default=5, help="alternating measurements (default 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each, in turn (default 5)")
+    parser.add_argument("--cores", type=int, nargs="+", default=[available_cores()], help="numbers of cores (default: all, where Linux is)")
     given = parser.parse_args(arguments)
     size = int(given.gigabytes * 1e9)
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "freebase-rdf-benchmark.gz"
         write_dump(path, size)
-        print(f"{size / 1e9:g} GB unpacked, {path.stat().st_size / 1e6:,.0f} MB packed")
-        times = Comparison([], [])
-        for number in range(1, given.rounds + 1):
-            times.reference.append(stopwatch(lambda: gzip(path)))
-            # A fresh process has its own peak of memory.
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                reading = process.submit(scan, path).result()
-            times.measured.append(reading.seconds)
-            print(
-                f"round {number}: gzip | wc {times.reference[-1]:.2f} s, scan {reading.seconds:.2f} s, ratio {times.ratios[-1]:.2f}; "
-                f"{reading.lines / reading.seconds / 1e6:.1f} million lines/s, peak memory {reading.peak_memory} MB",
-                flush=True,
-            )
-        print(f"ratio: {times}")
+        print(f"{size / 1e9:g} GB unpacked, {path.stat().st_size / 1e6:,.0f} MB packed; seconds are medians of {given.rounds} rounds")
+        rows = [row for number in given.cores for row in measured(number, path, given.rounds)]
+    print_table(["cores", "reader", "seconds", "ratio to gzip", "million lines/s", "peak MB"], rows)
+
+
+def measured(cores: int, path: Path, rounds: int) -> list[list[str]]:
+    """A row for each reader."""
+    readers = [gzip, *([rapidgzip] if shutil.which("rapidgzip") else []), unpack, scan]
+    turns = [[on_cores(cores, read, path) for read in readers] for _ in range(rounds)]
+    rows = []
+    for read, readings in zip(readers, zip(*turns, strict=True), strict=True):
+        times = Comparison([reading.seconds for reading in readings], [turn[0].seconds for turn in turns])
+        speed = median(reading.lines / reading.seconds for reading in readings) / 1e6
+        peak = max(reading.peak_memory for reading in readings)
+        rows.append([str(cores), read.__name__, f"{times.seconds:.1f}", str(times), f"{speed:.1f}", str(peak)])
+    return rows
+
+
+def _hold_to(cores: int) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def _counted(unpacker: str, path: Path) -> Reading:
+    """Of the command and of `wc -l` behind it; memory is the command's."""
+    done: list[str] = []
+    command = ["sh", "-c", f'{unpacker} "$1" | wc -l', "sh", str(path)]
+    seconds = stopwatch(lambda: done.append(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+    return Reading(seconds, int(done[0]), memory.peak_of_children())
 
 
 def _mid(chance: random.Random) -> str:
     return "m.0" + "".join(chance.choices("0123456789bcdfghjklmnpqrstvwxyz_", k=6))
 
 
-def _block(chance: random.Random, linked: list[str]) -> bytes:
+def _block(chance: random.Random, linked: list[str], share: float) -> bytes:
     lines: list[str] = []
     size = 0
     while size < BLOCK_BYTES:
-        entity = [f"{line}\t.\n" for line in _entity(chance, linked)]
+        entity = [f"{line}\t.\n" for line in _entity(chance, linked, share)]
         lines += entity
         size += sum(map(len, entity))
     return "".join(lines).encode()
 
 
-def _entity(chance: random.Random, linked: list[str]) -> Iterator[str]:
+def _entity(chance: random.Random, linked: list[str], share: float) -> Iterator[str]:
     """The lines about one entity, without their ends."""
-    mid = chance.choice(linked) if chance.random() < 0.01 else _mid(chance)
+    mid = chance.choice(linked) if chance.random() < share else _mid(chance)
     subject = f"<{NAMESPACE}{mid}>"
     for kind in chance.sample(TYPES, 2):
         yield f"{subject}\t<{NAMESPACE}type.object.type>\t<{NAMESPACE}{kind}>"
         yield f"{subject}\t<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>\t<{NAMESPACE}{kind}>"
         yield f"<{NAMESPACE}{kind}>\t<{NAMESPACE}type.type.instance>\t{subject}"
     for predicate in chance.choices(FILM + MUSIC + OTHERS, k=chance.randrange(1, 24)):
-        other = chance.choice(linked) if chance.random() < 0.005 else _mid(chance)
+        other = chance.choice(linked) if chance.random() < share / 2 else _mid(chance)
         yield f"{subject}\t<{NAMESPACE}{predicate}>\t<{NAMESPACE}{other}>"
     for language in chance.sample(LANGUAGES, chance.randrange(4)):
         name = f'"{" ".join(chance.choices(WORDS, k=3))} {chance.getrandbits(24):x}"@{language}'

@@ -13,6 +13,7 @@ PLUMBING = frozenset(
     Path(path)
     for path in (
         "mkg4rec/__init__.py",
+        "mkg4rec/cores.py",
         "mkg4rec/device.py",
         "mkg4rec/errors.py",
         "mkg4rec/files.py",

@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 from mkg4rec.errors import PipelineError
 from mkg4rec.files import cache_folder, replacing
 from mkg4rec.imports import ROOT, imported_files
-from mkg4rec.sources import neighbourhoods
 from mkg4rec.sources.freebase import FACTS
-from mkg4rec.sources.neighbourhoods import NAMES, Findings, Neighbourhood
+from mkg4rec.sources.neighbourhoods import NAMES, Findings, Neighbourhood, find
 
 FOLDER_VARIABLE = "MKG4REC_FACT_CACHE"
 
@@ -36,7 +35,7 @@ class FactCache:
         Args:
             root: the cache folder, shared by all dumps; made when something is written.
             dump_sha256: of the packed bytes.
-            drop_predicates: as `neighbourhoods.find` takes them.
+            drop_predicates: as `find` takes them.
         """
         self.root = root
         self._scan = {"dump": dump_sha256, "drop_predicates": sorted(drop_predicates), "code": _code()}
@@ -91,7 +90,7 @@ def look_up(
     if kept := cache.read(wanted):
         return kept, True
     together = [wanted, *(other for other in others if cache.read(other) is None)]
-    found = neighbourhoods.find(dump, together, drop_predicates)
+    found = find(dump, together, drop_predicates)
     for each, findings in zip(together, found, strict=True):
         cache.write(each, findings)
     return found[0], False

@@ -10,7 +10,6 @@ Where one is not, the lines are halved until what is bad stands in a few lines, 
 against a regular expression: a bad line costs milliseconds and no good line is lost.
 """
 
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
+from mkg4rec.cores import available_cores
 from mkg4rec.errors import PipelineError
 from mkg4rec.sources.freebase_names import NameStore
 from mkg4rec.sources.gzip_lines import PIECE_BYTES, whole_lines
@@ -115,8 +115,8 @@ class _Triples:
 
 
 def _in_order(function: Callable[[bytes], _Findings], pieces: Iterable[bytes]) -> Iterator[_Findings]:
-    """`map` on all cores (Arrow releases the GIL), never more than a few pieces ahead of the caller."""
-    workers = min(os.cpu_count() or 1, _MAX_WORKERS)
+    """`map` on all cores that are free to use (Arrow releases the GIL), never more than a few pieces ahead of the caller."""
+    workers = min(available_cores(), _MAX_WORKERS)
     pending: deque[Future[_Findings]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for piece in pieces:

@@ -147,8 +147,20 @@ def test_ranking(capsys: pytest.CaptureFixture[str]) -> None:
 def test_dump(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(dump, "BLOCK_BYTES", 1 << 18)
-    dump.main(["--gigabytes", "0.0006", "--rounds", "1"])
-    assert re.search(r"^ratio: \d+\.\d\d$", capsys.readouterr().out, re.MULTILINE)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    dump.main(["--gigabytes", "0.0006", "--rounds", "1", "--cores", "1"])
+    header, *rows = capsys.readouterr().out.splitlines()[2:]
+    assert header.split()[:3] == ["cores", "reader", "seconds"]
+    assert [row.split()[:2] for row in rows] == [["1", "gzip"], ["1", "unpack"], ["1", "scan"]]
+
+
+def test_the_readers_of_a_dump_count_the_same_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(dump, "BLOCK_BYTES", 1 << 18)
+    dump.write_dump(tmp_path / "dump.gz", 1 << 19)
+    lines = {read(tmp_path / "dump.gz").lines for read in (dump.gzip, dump.unpack, dump.scan)}
+    assert len(lines) == 1
+    assert lines.pop() > 1000
 
 
 def test_random_interactions_are_as_many_as_wanted_and_have_long_tails() -> None:

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.pipeline.clone import Clone, Finished
 
@@ -114,3 +116,14 @@ def test_queued_experiments_go_over_models_and_seeds(clone: Clone) -> None:
     assert second - first == pytest.approx(change, abs=1e-4)
     # Nothing about EASE is drawn.
     assert float(rows[files[1], "ndcg@20"][2]) == 0
+
+
+def test_all_data_sets_are_linked_before_the_first_dump_is_scanned(fresh: Clone, tmp_path: Path) -> None:
+    """So that one scan can look for the items of all of them."""
+    clone = fresh.copy(tmp_path / "clone")
+    params = yaml.safe_load(clone.read("params.yaml"))
+    params["run"]["datasets"] = ["demo", "twin"]
+    params["datasets"]["twin"], params["tuned"]["twin"] = params["datasets"]["demo"], {}
+    (clone.path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    stages = clone.succeed("dvc", "repro", "--dry", "--force").stages
+    assert max(map(stages.index, ("link@demo", "link@twin"))) < min(map(stages.index, ("build_kg@demo", "build_kg@twin")))

@@ -1,6 +1,5 @@
 """What was found is not looked for again, unless anything that decides about it has changed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +22,7 @@ def dump(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """For how many neighbourhoods each scan from here on looks."""
     scans: list[int] = []
 
@@ -31,8 +30,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         scans.append(len(wanted))
         return find(dump, wanted, dropped)
 
-    monkeypatch.setattr(fact_cache.neighbourhoods, "find", counted)
-    yield scans
+    monkeypatch.setattr("mkg4rec.sources.fact_cache.find", counted)
+    return scans
 
 
 def cache(folder: Path, dump: str = "d", dropped: tuple[str, ...] = DROPPED) -> FactCache:
@@ -75,7 +74,7 @@ def test_a_damaged_entry_is_made_again(dump: Path, tmp_path: Path, asked: list[i
     (path,) = (tmp_path / "cache").glob(f"*.{kind}.parquet")
     content = bytearray(path.read_bytes())
     content[40] ^= 0xFF
-    path.write_bytes({"cut": content[:60], "flipped": content, "empty": b""}[damage])
+    path.write_bytes({"cut": bytes(content[:60]), "flipped": bytes(content), "empty": b""}[damage])
     assert look_up(dump, A, [], DROPPED, cache(tmp_path)) == (expected, False)
     assert look_up(dump, A, [], DROPPED, cache(tmp_path)) == (expected, True)
     assert asked == [1, 1]
@@ -83,7 +82,7 @@ def test_a_damaged_entry_is_made_again(dump: Path, tmp_path: Path, asked: list[i
 
 def test_a_folder_that_cannot_be_written_is_named(dump: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
-    with pytest.raises(PipelineError, match="cache: the fact cache cannot be written .*MKG4REC_FACT_CACHE"):
+    with pytest.raises(PipelineError, match=r"cache: the fact cache cannot be written .*MKG4REC_FACT_CACHE"):
         look_up(dump, A, [], DROPPED, cache(tmp_path))
 
 

@@ -22,7 +22,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.params import Sources, Synthetic
 from mkg4rec.sources import movielens
 from mkg4rec.sources.descriptions import read_descriptions
-from mkg4rec.sources.freebase import neighbourhood
+from mkg4rec.sources.freebase import Scan
 from mkg4rec.sources.freebase_names import NameStore
 from mkg4rec.sources.kb4rec import read_links
 from mkg4rec.sources.posters import read_posters
@@ -233,7 +233,8 @@ def test_the_projects_parsers_read_back_the_world(world: World, published: Path)
     films = {film.entity for film in linked(world)}
     drop = params.load(ROOT / "params.yaml").kg.drop_predicates
     with NameStore() as names:
-        facts, scan = neighbourhood(at(published, DEMO.sources.dump.address), pa.array(sorted(films)), 1, drop, names)
+        scan = Scan(at(published, DEMO.sources.dump.address), pa.array(sorted(films)), drop, names)
+        facts = pa.concat_tables(scan)
         named = names.names_of(pa.array([entity.mid for entity in world.entities]))
     found = {tuple(fact.values()) for fact in facts.to_pylist()}
     assert found == {tuple(fact) for fact in world.facts if fact.head in films or fact.tail in films}

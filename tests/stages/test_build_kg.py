@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -23,6 +24,7 @@ NUM_FILMS = 12
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """params.yaml, a catalogue of twelve films, and a dump about them with two directors and a bad line."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MKG4REC_FACT_CACHE", str(tmp_path / "facts"))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     layout = Layout("demo")
     films = [f"m.0film{number:02d}" for number in range(NUM_FILMS)]
@@ -56,16 +58,44 @@ def test_the_stage_writes_the_graph(workspace: Path) -> None:
 def test_the_stage_writes_the_same_bytes_again(workspace: Path) -> None:
     layout = Layout("demo")
     written = []
-    for _ in range(2):
-        assert _run("demo").returncode == 0
+    for cache in ("one", "another", "another"):
+        assert _run("demo", MKG4REC_FACT_CACHE=str(workspace / cache)).returncode == 0
         written.append([path.read_bytes() for path in (layout.entities, layout.relations, layout.triplets)])
-    assert written[0] == written[1]
+    assert written[0] == written[1] == written[2]
+
+
+def test_what_is_kept_of_the_facts_changes_without_another_scan(workspace: Path) -> None:
+    assert _run("demo").stdout.startswith("demo: 38 lines read (1 bad, the first at 2), 12 triplets")
+    _set(workspace, datasets={"demo": {"kg": {"min_entity_triplets": 1}}})
+    assert _run("demo").stdout.startswith("demo: 38 lines read before (1 bad, the first at 2), 24 triplets")
+
+
+def test_one_scan_serves_the_data_sets_with_the_same_dump(workspace: Path) -> None:
+    _add_twin(workspace)
+    assert " lines read (" in _run("demo").stdout
+    ran = _run("twin")
+    assert ran.stdout.startswith("twin: 38 lines read before (1 bad, the first at 2), 11 triplets"), ran.stderr
+    together = [path.read_bytes() for path in (Layout("twin").entities, Layout("twin").relations, Layout("twin").triplets)]
+    assert " lines read (" in _run("twin", MKG4REC_FACT_CACHE=str(workspace / "none")).stdout
+    assert together == [path.read_bytes() for path in (Layout("twin").entities, Layout("twin").relations, Layout("twin").triplets)]
+
+
+@pytest.mark.parametrize("damage", ["missing", "unreadable", "another dump"])
+def test_a_data_set_waits_for_no_other(workspace: Path, damage: str) -> None:
+    twin = _add_twin(workspace)
+    if damage == "missing":
+        twin.catalogue.unlink()
+    elif damage == "unreadable":
+        twin.catalogue.write_bytes(b"")
+    else:
+        twin.raw_file("dump").write_bytes(gzip.compress(gzip.decompress(twin.raw_file("dump").read_bytes()) + b"\nnot a triple either"))
+    assert _run("demo").stdout.startswith("demo: 38 lines read (1 bad")
+    if damage == "another dump":
+        assert _run("twin").stdout.startswith("twin: 39 lines read (2 bad")
 
 
 def test_a_graph_without_triplets_is_an_error(workspace: Path) -> None:
-    params = yaml.safe_load((workspace / "params.yaml").read_text())
-    params["datasets"]["demo"]["kg"]["min_relation_triplets"] = 1000
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    _set(workspace, datasets={"demo": {"kg": {"min_relation_triplets": 1000}}})
     ran = _run("demo")
     assert ran.returncode == 1
     assert "of 24 facts about the 12 items of demo no triplet is left" in ran.stderr
@@ -114,3 +144,25 @@ def _run(dataset: str, **environment: str) -> "subprocess.CompletedProcess[str]"
         text=True,
         check=False,
     )
+
+
+def _set(workspace: Path, **changes: Any) -> None:
+    """Lay `changes` over params.yaml."""
+    path = workspace / "params.yaml"
+    path.write_text(yaml.safe_dump(_over(yaml.safe_load(path.read_text()), changes)))
+
+
+def _over(values: Any, changes: Any) -> Any:
+    if not (isinstance(values, dict) and isinstance(changes, dict)):
+        return changes
+    return values | {key: _over(values.get(key), change) for key, change in changes.items()}
+
+
+def _add_twin(workspace: Path) -> Layout:
+    """A second data set of the run, with demo's dump and all its films but the last."""
+    demo, twin = Layout("demo"), Layout("twin")
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    _set(workspace, run={"datasets": ["demo", "twin"]}, datasets={"twin": params["datasets"]["demo"]}, tuned={"twin": {}})
+    shutil.copytree(demo.raw("dump"), twin.raw("dump"))
+    CATALOGUE.write(CATALOGUE.read(demo.catalogue).slice(0, NUM_FILMS - 1), twin.catalogue)
+    return twin
