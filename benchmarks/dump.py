@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import struct
 import subprocess
 import tempfile
 import zlib
@@ -44,6 +45,9 @@ LINKED_SHARE = 0.01
 AS_IN_REALITY = 2e9
 """Bytes from which on there are no more linked entities in a larger dump."""
 BLOCK_BYTES = 16 << 20
+DISTINCT_BLOCKS = 64
+GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")
+"""RFC 1952: deflate, no name, no time, unknown system."""
 
 TYPES = ["common.topic", "music.recording", "book.book_edition", "people.person", "film.film", "location.location"]
 FILM = ["film.film.directed_by", "film.film.genre", "film.performance.actor", "film.film.country", "film.film.language"]
@@ -69,16 +73,30 @@ def linked_mids() -> list[str]:
 
 
 def write_dump(path: Path, size: int) -> None:
-    """Write a dump of about `size` unpacked bytes, packed as `gzip -6` does: 130 bytes a line, 13 : 1 (the real one: 131, 11 : 1)."""
+    """Write a dump of about `size` unpacked bytes: 130 bytes a line, one gzip member, packed 13 : 1 as by `gzip -6` (really 131, 11 : 1).
+
+    Beyond the first gigabyte its blocks return in random order, packed already: each begins with an empty window
+    (`Z_FULL_FLUSH`), so that its packed bytes may stand anywhere.
+    """
     linked = linked_mids()
     share = LINKED_SHARE * min(1, AS_IN_REALITY / size)
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    chance = random.Random(0)
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    blocks: list[bytes] = []
+    packed: list[bytes] = []
+    checksum = unpacked = 0
     with path.open("wb") as file, bar(b"", "writing a dump", size, unit="B") as position:
-        for seed in range(size // BLOCK_BYTES):
-            block = _block(random.Random(seed + 1), linked, share)
-            file.write(packer.compress(block))
-            position.update(len(block))
-        file.write(packer.flush())
+        file.write(GZIP_HEADER)
+        for number in range(size // BLOCK_BYTES):
+            if number < DISTINCT_BLOCKS:
+                blocks.append(_block(random.Random(number + 1), linked, share))
+                packed.append(packer.compress(blocks[-1]) + packer.flush(zlib.Z_FULL_FLUSH))
+            chosen = number if number < DISTINCT_BLOCKS else chance.randrange(DISTINCT_BLOCKS)
+            file.write(packed[chosen])
+            checksum = zlib.crc32(blocks[chosen], checksum)
+            unpacked += len(blocks[chosen])
+            position.update(len(blocks[chosen]))
+        file.write(packer.flush() + struct.pack("<II", checksum, unpacked & 0xFFFFFFFF))
 
 
 def gzip(path: Path) -> Reading:
@@ -126,7 +144,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="unpacked size of the dump (default 2)")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each, in turn (default 5)")
-    parser.add_argument("--cores", type=int, nargs="+", default=[available_cores()], help="numbers of cores (default: all, where Linux is)")
+    parser.add_argument(
+        "--cores",
+        type=int,
+        nargs="+",
+        default=[available_cores()],
+        help="numbers of cores, where Linux holds a process to them (default: all)",
+    )
     given = parser.parse_args(arguments)
     size = int(given.gigabytes * 1e9)
     print(machine())

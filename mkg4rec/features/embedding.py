@@ -1,6 +1,5 @@
 """Contents to vectors: what the cache has is read, the rest is embedded in batches."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mkg4rec.cores import available_cores
 from mkg4rec.device import autocast
 from mkg4rec.features.cache import Vector, VectorCache
 from mkg4rec.features.contents import Content
@@ -88,26 +88,43 @@ def embed(
 def _encoded(
     encoder: Encoder, modality: Modality, contents: Sequence[Content], batch_size: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[Vector]:
-    """The vector (D,) of each content, while the next ones are decoded in other threads."""
+    """The vector (D,) of each content, while the next ones are decoded in other threads.
+
+    A GPU works on a batch while the vectors of the one before are fetched.
+    """
     model = encoder.to(device)
+    batches = [contents[start : start + batch_size] for start in range(0, len(contents), batch_size)]
     inputs = _ahead(lambda content: encoder.prepare(modality, content), contents, _BATCHES_AHEAD * batch_size)
-    for _ in progress(range(0, len(contents), batch_size), f"{modality} vectors", unit="batch"):
-        batch = list(islice(inputs, batch_size))
-        filled = torch.stack(batch + batch[-1:] * (batch_size - len(batch)))
-        yield from _vectors(model, modality, filled, device, precision)[: len(batch)]
+    underway = deque[tuple[Tensor, int]]()
+    for batch in progress(batches, f"{modality} vectors", unit="batch"):
+        prepared = list(islice(inputs, len(batch)))
+        filled = torch.stack(prepared + prepared[-1:] * (batch_size - len(batch)))
+        underway.append((_vectors(model, modality, filled, device, precision), len(batch)))
+        if len(underway) > 1:
+            yield from _fetched(*underway.popleft())
+    while underway:
+        yield from _fetched(*underway.popleft())
+
+
+def _fetched(vectors: Tensor, number: int) -> Vector:
+    """The first `number` rows."""
+    return vectors[:number].cpu().numpy()
 
 
 @torch.inference_mode()
-def _vectors(encoder: Encoder, modality: Modality, batch: Tensor, device: torch.device, precision: torch.dtype) -> Vector:
+def _vectors(encoder: Encoder, modality: Modality, batch: Tensor, device: torch.device, precision: torch.dtype) -> Tensor:
+    """(B, D) on `device`, which may not have finished with them."""
+    if device.type == "cuda":
+        batch = batch.pin_memory()
     # Convolutions would round float32 to TF32 on a GPU.
     with autocast(device, precision), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        return encoder.encode(modality, batch.to(device)).cpu().numpy()
+        return encoder.encode(modality, batch.to(device, non_blocking=True))
 
 
 def _ahead(function: Callable[[T], Result], items: Iterable[T], number: int) -> Iterator[Result]:
     """Like `map`, with up to `number` results computed ahead in threads."""
     remaining = iter(items)
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(available_cores()) as threads:
         pending: deque[Future[Result]] = deque(threads.submit(function, item) for item in islice(remaining, number))
         try:
             while pending:

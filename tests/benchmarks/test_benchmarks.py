@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import dump, epoch, propagation, ranking, references, stages
+from benchmarks import dump, embedding, epoch, propagation, ranking, references, stages
 from benchmarks.propagation import GatherScatterPattern
 from benchmarks.synthetic import SMALL, interactions, training_data
 from benchmarks.timing import Comparison, alternate, print_table
@@ -156,11 +156,20 @@ def test_dump(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 def test_the_readers_of_a_dump_count_the_same_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(dump, "BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr(dump, "BLOCK_BYTES", 1 << 17)
+    monkeypatch.setattr(dump, "DISTINCT_BLOCKS", 2)
     dump.write_dump(tmp_path / "dump.gz", 1 << 19)
     lines = {read(tmp_path / "dump.gz").lines for read in (dump.gzip, dump.unpack, dump.scan)}
     assert len(lines) == 1
     assert lines.pop() > 1000
+
+
+def test_embedding(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    embedding.main(["--model", "catalogue-clip", "--images", "16", "--rounds", "1"])
+    header, row = capsys.readouterr().out.splitlines()[1:]
+    assert header.split()[:3] == ["encoder", "batch", "images/s"]
+    assert re.fullmatch(r"catalogue-clip +64 +[\d,]+ +16 +[\d,]+ +\d+\.\d\d +\d+\.\d\d", row)
 
 
 def test_random_interactions_are_as_many_as_wanted_and_have_long_tails() -> None:
