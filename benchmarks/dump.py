@@ -11,7 +11,8 @@ cores, each in a process of its own whose peak memory is told:
     scan      all that the stage does with the dump: unpack, tell triples from bad lines, keep the facts about 26,000 linked
               entities (as many as KB4Rec links in MovieLens-20M), put all names aside
 
-What the scan finds does not grow with the dump, as it does not in reality: beyond 2 GB linked entities become rarer.
+CPU seconds, of all threads and of the commands together, hardly depend on what else the machine does. What the scan finds does
+not grow with the dump, as it does not in reality: beyond 2 GB linked entities become rarer.
 """
 
 import argparse
@@ -26,8 +27,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 import pyarrow as pa
 
@@ -59,11 +62,20 @@ WORDS = ["the", "of", "a", "story", "night", "love", "house", "river", "last", "
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading of the dump: seconds, lines, and the most memory that its process ever held, in MB."""
+    """One reading of the dump: seconds by the clock and of the CPU, lines, and the most memory that its process ever held, in MB."""
 
     seconds: float
+    cpu_seconds: float
     lines: int
     peak_memory: int
+
+    @classmethod
+    def of(cls, count_lines: Callable[[], int], peak_memory: Callable[[], int] = memory.peak) -> Self:
+        lines: list[int] = []
+        before = os.times()
+        seconds = stopwatch(lambda: lines.append(count_lines()))
+        used = sum(os.times()[:4]) - sum(before[:4])
+        return cls(seconds, used, lines[0], peak_memory())
 
 
 def linked_mids() -> list[str]:
@@ -111,26 +123,14 @@ def rapidgzip(path: Path) -> Reading:
 
 def unpack(path: Path) -> Reading:
     """The pieces of the dump, one after another."""
-    lines = 0
-
-    def read() -> None:
-        nonlocal lines
-        lines = sum(piece.count(b"\n") for piece in whole_lines(path))
-
-    return Reading(stopwatch(read), lines, memory.peak())
+    return Reading.of(lambda: sum(piece.count(b"\n") for piece in whole_lines(path)))
 
 
 def scan(path: Path) -> Reading:
     """Everything that the stage asks the dump."""
     wanted = Neighbourhood(pa.array(linked_mids()), 1)
     drop_predicates = load().kg.drop_predicates
-    lines = 0
-
-    def read() -> None:
-        nonlocal lines
-        lines = find(path, [wanted], drop_predicates)[0].lines
-
-    return Reading(stopwatch(read), lines, memory.peak())
+    return Reading.of(lambda: find(path, [wanted], drop_predicates)[0].lines)
 
 
 def on_cores(number: int, read: Callable[[Path], Reading], path: Path) -> Reading:
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_dump(path, size)
         print(f"{size / 1e9:g} GB unpacked, {path.stat().st_size / 1e6:,.0f} MB packed; seconds are medians of {given.rounds} rounds")
         rows = [row for number in given.cores for row in measured(number, path, given.rounds)]
-    print_table(["cores", "reader", "seconds", "ratio to gzip", "million lines/s", "peak MB"], rows)
+    print_table(["cores", "reader", "seconds", "time to gzip", "million lines/s", "CPU seconds", "peak MB"], rows)
 
 
 def measured(cores: int, path: Path, rounds: int) -> list[list[str]]:
@@ -170,8 +170,9 @@ def measured(cores: int, path: Path, rounds: int) -> list[list[str]]:
     for read, readings in zip(readers, zip(*turns, strict=True), strict=True):
         times = Comparison([reading.seconds for reading in readings], [turn[0].seconds for turn in turns])
         speed = median(reading.lines / reading.seconds for reading in readings) / 1e6
+        cpu = median(reading.cpu_seconds for reading in readings)
         peak = max(reading.peak_memory for reading in readings)
-        rows.append([str(cores), read.__name__, f"{times.seconds:.1f}", str(times), f"{speed:.1f}", str(peak)])
+        rows.append([str(cores), read.__name__, f"{times.seconds:.1f}", str(times), f"{speed:.1f}", f"{cpu:.1f}", str(peak)])
     return rows
 
 
@@ -181,11 +182,10 @@ def _hold_to(cores: int) -> None:
 
 
 def _counted(unpacker: str, path: Path) -> Reading:
-    """Of the command and of `wc -l` behind it; memory is the command's."""
-    done: list[str] = []
+    """Of the command with `wc -l` behind it."""
     command = ["sh", "-c", f'{unpacker} "$1" | wc -l', "sh", str(path)]
-    seconds = stopwatch(lambda: done.append(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
-    return Reading(seconds, int(done[0]), memory.peak_of_children())
+    count = partial(subprocess.run, command, check=True, stdout=subprocess.PIPE, text=True)
+    return Reading.of(lambda: int(count().stdout), memory.peak_of_children)
 
 
 def _mid(chance: random.Random) -> str:

@@ -6,7 +6,9 @@ that scans. Its two Parquet files carry checksums; one that is damaged counts as
 
 import hashlib
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -59,10 +61,25 @@ class FactCache:
         """
         reading = {"lines": findings.lines, "bad_lines": findings.bad_lines, "first_bad_lines": findings.first_bad_lines}
         facts = findings.facts.replace_schema_metadata({_READING: json.dumps(reading)})
-        try:
+        with self._explaining():
             for path, table in zip(self._paths(wanted), (facts, findings.names), strict=True):
                 with replacing(path) as temporary:
                     pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+    def prepare(self) -> None:
+        """Make sure that something can be written, before a long scan.
+
+        Raises:
+            PipelineError: it cannot.
+        """
+        with self._explaining():
+            self.root.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.root).close()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise PipelineError(
                 f"{self.root}: the fact cache cannot be written ({error.strerror}); let {FOLDER_VARIABLE} name a folder that can."
@@ -89,6 +106,7 @@ def look_up(
     """
     if kept := cache.read(wanted):
         return kept, True
+    cache.prepare()
     together = [wanted, *(other for other in others if cache.read(other) is None)]
     found = find(dump, together, drop_predicates)
     for each, findings in zip(together, found, strict=True):

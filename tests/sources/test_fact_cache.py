@@ -80,10 +80,11 @@ def test_a_damaged_entry_is_made_again(dump: Path, tmp_path: Path, asked: list[i
     assert asked == [1, 1]
 
 
-def test_a_folder_that_cannot_be_written_is_named(dump: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named_before_the_scan(dump: Path, tmp_path: Path, asked: list[int]) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(PipelineError, match=r"cache: the fact cache cannot be written .*MKG4REC_FACT_CACHE"):
         look_up(dump, A, [], DROPPED, cache(tmp_path))
+    assert asked == []
 
 
 def test_what_mentions_nothing_is_kept_too(dump: Path, tmp_path: Path, asked: list[int]) -> None:
