@@ -42,7 +42,7 @@ BATCH_SIZES = (16, 32, 64, 128)
 
 
 def write_posters(path: Path, number: int) -> None:
-    """A POSTERS table of JPEG files: smooth fields of colour with some noise, 25 kB each."""
+    """A POSTERS table of JPEG files: smooth fields of colour with some noise."""
     chance = np.random.default_rng(0)
     images = []
     for _ in range(number):
