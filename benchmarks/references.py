@@ -33,7 +33,7 @@ LISTED = 50
 
 def copy(layout: Layout, folder: Path) -> None:
     """`cp` of the raw files."""
-    for role in ("ratings", "links", "posters", "descriptions", "dump"):
+    for role in params.ROLES:
         shutil.copy(layout.raw_file(role), folder)
 
 
@@ -76,21 +76,24 @@ def encoder_passes(layout: Layout, folder: Path) -> None:
     encoder = load(layout.encoder).to(device)
     with (layout.encoder / "log.csv").open(newline="", encoding="utf-8") as file:
         epochs = len(list(csv.DictReader(file)))
-    examples = pairs(CATALOGUE.read(layout.catalogue), POSTERS.read(layout.posters), DESCRIPTIONS.read(layout.descriptions))
+    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), chosen.title_as_text)
+    examples = pairs(item_posters(POSTERS.read(layout.posters)), texts)
     batch = examples[: chosen.batch_size]
     images = torch.stack([encoder.prepare(Modality.VISUAL, pair.poster) for pair in batch]).to(device)
-    texts = torch.stack([encoder.prepare(Modality.TEXT, pair.text) for pair in batch]).to(device)
+    tokens = torch.stack([encoder.prepare(Modality.TEXT, pair.text) for pair in batch]).to(device)
     for _ in range(epochs * math.ceil(len(examples) / chosen.batch_size)):
-        (encoder.encode(Modality.VISUAL, images) * encoder.encode(Modality.TEXT, texts)).sum().backward()
+        (encoder.encode(Modality.VISUAL, images) * encoder.encode(Modality.TEXT, tokens)).sum().backward()
 
 
 @torch.inference_mode()
 def encode(layout: Layout, folder: Path) -> None:
     """Every content through the encoder, a batch after another, nothing ahead and nothing kept."""
-    settings = params.load().embed
+    values = params.load()
+    settings = values.embed
     device = choose_device(settings.device)
     encoder = load(layout.encoder).to(device)
-    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions))
+    title_as_text = values.dataset(layout.dataset).encoder.title_as_text
+    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), title_as_text)
     contents = {
         Modality.VISUAL: [*item_posters(POSTERS.read(layout.posters)).values()],
         Modality.TEXT: [*texts.values(), *attribute_names(ENTITIES.read(layout.entities)).values()],

@@ -55,6 +55,14 @@ class SourceFormat(StrEnum):
     """The form in which a source publishes its ratings and items."""
 
     MOVIELENS = "movielens"
+    AMAZON_BOOKS = "amazon_books"
+
+
+class KgSource(StrEnum):
+    """What tells the facts of the knowledge graph: the Freebase dump, or the data set's own metadata."""
+
+    FREEBASE = "freebase"
+    METADATA = "metadata"
 
 
 # StrEnum members arrive as plain strings from YAML, which strict mode would refuse.
@@ -218,15 +226,48 @@ class SourceFile(Group):
     max_bytes: Count
 
 
+ROLES = ("ratings", "metadata", "links", "posters", "descriptions", "dump")
+"""The published files of a data set."""
+
+_NEEDED = {
+    SourceFormat.MOVIELENS: {"metadata": False, "posters": True, "descriptions": True},
+    SourceFormat.AMAZON_BOOKS: {"metadata": True, "posters": False, "descriptions": False},
+}
+"""By format: whether each file that not every format has must be there; one that need not be is not read."""
+
+
 class Sources(Group):
-    """Where a data set is published: ratings archive, KB4Rec links, poster addresses, descriptions, Freebase dump."""
+    """Where a data set is published: ratings archive, KB4Rec links, Freebase dump, and what tells about the items.
+
+    That is a list of poster addresses and one of descriptions (MovieLens), or metadata that has both (Amazon); null for the others.
+    The dump is null where the knowledge graph takes nothing from it.
+    """
 
     format: Annotated[SourceFormat, Lax]
     ratings: SourceFile
+    metadata: SourceFile | None
     links: SourceFile
-    posters: SourceFile
-    descriptions: SourceFile
-    dump: SourceFile
+    posters: SourceFile | None
+    descriptions: SourceFile | None
+    dump: SourceFile | None
+
+    @model_validator(mode="after")
+    def _have_what_the_format_reads(self) -> Self:
+        for role, needed in _NEEDED[self.format].items():
+            if needed != (getattr(self, role) is not None):
+                raise ValueError(f"{role} {'must be there' if needed else 'must be null'} where format is {self.format}")
+        return self
+
+    def file(self, role: str) -> SourceFile:
+        """The published file of one of `ROLES`.
+
+        Raises:
+            PipelineError: the data set has none.
+        """
+        found: SourceFile | None = getattr(self, role)
+        if found is None:
+            raise PipelineError(f"{PARAMS_FILE}: sources.{role} is null, but it is read; give its address.")
+        return found
 
 
 class Link(Group):
@@ -238,15 +279,25 @@ class Link(Group):
 
 
 class DatasetMedia(Group):
-    """The share of items that may lack a modality before the stage stops."""
+    """Where covers may be found beside the published addresses, and the share of items that may lack a modality before the stage stops.
 
+    Attributes:
+        isbn_covers: a second address for the cover of an item whose identifier is an ISBN-10, which stands for `{isbn}` in it.
+    """
+
+    isbn_covers: Annotated[str, Field(pattern=r"^https?://.*\{isbn\}")] | None
     max_missing_posters: Share
     max_missing_descriptions: Share
 
 
 class Encoder(Group):
-    """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue."""
+    """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue.
 
+    Attributes:
+        title_as_text: whether an item without a description is embedded by its title and genres, or has no text.
+    """
+
+    title_as_text: bool
     model: Annotated[str, Field(min_length=1)]
     pretrained: Annotated[str, Field(min_length=1)] | None
     adapt_epochs: Annotated[int, Field(ge=0)]
@@ -257,8 +308,9 @@ class Encoder(Group):
 
 
 class DatasetKg(Group):
-    """How far the graph reaches from the items and what is too rare to keep."""
+    """What the graph is made from, how far it reaches from the items, and what is too rare to keep."""
 
+    sources: Annotated[list[Annotated[KgSource, Lax]], Field(min_length=1)]
     hops: Annotated[int, Field(ge=1, le=2)]
     min_entity_triplets: Count
     min_relation_triplets: Count
@@ -273,6 +325,16 @@ class Dataset(Group):
     media: DatasetMedia
     encoder: Encoder
     kg: DatasetKg
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.synthetic is not None and self.sources.format is not SourceFormat.MOVIELENS:
+            raise ValueError(f"the catalogue that the project makes itself has the format movielens, not {self.sources.format}")
+        if len(set(self.kg.sources)) < len(self.kg.sources):
+            raise ValueError(f"kg.sources: a source stands twice in {[source.value for source in self.kg.sources]}")
+        if KgSource.FREEBASE in self.kg.sources and self.sources.dump is None:
+            raise ValueError("kg.sources has freebase, but sources.dump is null; give the dump's address, or take freebase out")
+        return self
 
 
 class Params(Group):

@@ -109,6 +109,11 @@ def _index(name: str) -> Column:
     return Column(name, (pa.int32(),))
 
 
+def untitled(item: int | str) -> str:
+    """The title of an item whose source has none."""
+    return f"item {item}"
+
+
 INTERACTIONS = Table(
     "interactions",
     (
@@ -130,6 +135,32 @@ ITEMS = Table(
     ),
 )
 """Every item that the source describes, sorted by item_id."""
+
+ATTRIBUTES = Table(
+    "attributes",
+    (
+        _identifier("item_id"),
+        _text("relation"),
+        _text("name"),
+    ),
+)
+"""What the source's metadata says of an item beside its title: a row says that the item stands in `relation`
+(`metadata.genre`) to what is called `name`. Sorted, without repetition."""
+
+PUBLISHED_CONTENTS = Table(
+    "published contents",
+    (
+        _identifier("item_id"),
+        Column("line", (pa.int64(),)),
+        _text("cover"),
+        _text("description"),
+    ),
+)
+"""Of a source whose metadata has them: each described item with the line (from 1) that describes it, the address
+of its cover and its description, "" where there is none. Sorted by item_id; no row where other files have them."""
+
+LINKS = Table("links", (_identifier("item_id"), _text("entity")))
+"""The items of the catalogue, in its order, with their Freebase MIDs: what the knowledge graph needs to know of it."""
 
 CATALOGUE = Table(
     "catalogue",
@@ -187,7 +218,8 @@ ENTITIES = Table(
     ),
 )
 """The nodes of the knowledge graph; the row number is the entity's index. The items come first, in
-catalogue order (item i is entity i), then the attributes, sorted by MID, with item_id missing."""
+catalogue order (item i is entity i), then the attributes, sorted by entity, with item_id missing. What only the
+metadata names is the entity `relation:name` (`metadata.genre:Drama`)."""
 
 RELATIONS = Table(
     "relations",

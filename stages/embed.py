@@ -17,14 +17,15 @@ _UNITS = {Modality.VISUAL: "images", Modality.TEXT: "texts"}
 
 
 def main(dataset: str) -> None:
-    settings = params.load().embed
+    values = params.load()
+    settings, title_as_text = values.embed, values.dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     catalogue = CATALOGUE.read(layout.catalogue)
     for modality in Modality:
-        of_items, of_attributes = _contents(modality, catalogue, layout)
+        of_items, of_attributes = _contents(modality, catalogue, layout, title_as_text)
         by_row = [of_items.get(item) for item in catalogue["item_id"].to_pylist()] + list(of_attributes.values())
         contents = [content for content in by_row if content]
         provenance = encoder.provenance(modality, weights, precision)
@@ -42,11 +43,13 @@ def main(dataset: str) -> None:
             print(f"{shard}: damaged, removed; what it had was embedded again")
 
 
-def _contents(modality: Modality, catalogue: pa.Table, layout: Layout) -> tuple[dict[int | str, Content], dict[str, Content]]:
+def _contents(
+    modality: Modality, catalogue: pa.Table, layout: Layout, title_as_text: bool
+) -> tuple[dict[int | str, Content], dict[str, Content]]:
     """Of the items by item_id, and of the attribute entities by entity."""
     if modality is Modality.VISUAL:
         return item_posters(POSTERS.read(layout.posters)), {}
-    return item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions)), attribute_names(ENTITIES.read(layout.entities))
+    return item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions), title_as_text), attribute_names(ENTITIES.read(layout.entities))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Layout:
         return self.data / "mirror"
 
     def raw(self, role: str) -> Path:
-        """The folder of one published file: ratings, links, posters, descriptions or dump."""
+        """The folder of one published file: one of `params.ROLES`; in that of a file that the data set does not have, a note."""
         return self.data / "raw" / role
 
     def raw_file(self, role: str) -> Path:
@@ -46,6 +46,26 @@ class Layout:
     @property
     def items(self) -> Path:
         return self.data / "prepare" / "items.parquet"
+
+    @property
+    def attributes(self) -> Path:
+        """What the metadata says of all items."""
+        return self.data / "prepare" / "attributes.parquet"
+
+    @property
+    def published_contents(self) -> Path:
+        """Cover addresses and descriptions of a source whose metadata has them."""
+        return self.data / "prepare" / "contents.parquet"
+
+    @property
+    def links(self) -> Path:
+        """The items of the catalogue with their entities."""
+        return self.data / "link" / "links.parquet"
+
+    @property
+    def linked_attributes(self) -> Path:
+        """What the metadata says of the catalogue's items, where it is a source of the knowledge graph; else no row."""
+        return self.data / "link" / "attributes.parquet"
 
     @property
     def catalogue(self) -> Path:

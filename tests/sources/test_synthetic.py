@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_archives_do_not_tell_when_they_were_made(published: Path) -> None:
-    assert at(published, DEMO.sources.dump.address).read_bytes()[4:8] == bytes(4)
+    assert at(published, DEMO.sources.file("dump").address).read_bytes()[4:8] == bytes(4)
     with zipfile.ZipFile(at(published, DEMO.sources.ratings.address)) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
@@ -186,12 +186,12 @@ def test_links_posters_and_plots_have_the_published_form(world: World, published
     assert all(re.fullmatch(rb"\d+\t[mg]\.[0-9a-z_]+\r", line) for line in links.removesuffix(b"\n").split(b"\n"))
     assert re.search(rb"\tg\.", links)
 
-    with at(published, DEMO.sources.posters.address).open(newline="") as file:
+    with at(published, DEMO.sources.file("posters").address).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["item_id", "image"]
     assert all(urlsplit(row["image"]).netloc == "posters.demo.mkg4rec.invalid" for row in rows)
 
-    text = at(published, DEMO.sources.descriptions.address).read_bytes().decode()
+    text = at(published, DEMO.sources.file("descriptions").address).read_bytes().decode()
     lines = [line.split("::") for line in text.removesuffix("\r\n").split("\r\n")]
     assert {len(fields) for fields in lines} == {11}
     plots = {int(fields[0]): fields[9] for fields in lines}
@@ -200,7 +200,7 @@ def test_links_posters_and_plots_have_the_published_form(world: World, published
 
 
 def test_the_dump_is_sorted_triples_and_a_few_damaged_lines(world: World, published: Path) -> None:
-    lines = gzip.decompress(at(published, DEMO.sources.dump.address).read_bytes()).removesuffix(b"\n").split(b"\n")
+    lines = gzip.decompress(at(published, DEMO.sources.file("dump").address).read_bytes()).removesuffix(b"\n").split(b"\n")
     assert lines == sorted(lines)
     triple = re.compile(rb'<http[^>\t]+>\t<http[^>\t]+>\t(<http[^>\t]+>|"([^"\\]|\\.)*"(@[a-z]+)?)\t\.')
     assert {line for line in lines if not triple.fullmatch(line)} == {line.encode() for line in DAMAGED_LINES}
@@ -223,17 +223,17 @@ def test_the_projects_parsers_read_back_the_world(world: World, published: Path)
     assert [known.get(film.movie_id) for film in world.films] == [film.entity if film.linked else None for film in world.films]
     assert len(known) > len(world.films)
 
-    listed = read_posters(at(published, DEMO.sources.posters.address), pa.int64())
+    listed = read_posters(at(published, DEMO.sources.file("posters").address), pa.int64())
     assert set(listed.addresses) == {film.movie_id for film in world.films if film.poster is not PosterState.UNLISTED}
     assert (listed.unreadable, listed.repeated) == (0, 0)
-    plots = read_descriptions(at(published, DEMO.sources.descriptions.address), pa.int64())
+    plots = read_descriptions(at(published, DEMO.sources.file("descriptions").address), pa.int64())
     assert [plots.descriptions[film.movie_id].text for film in world.films if film.plot] == [film.plot for film in world.films if film.plot]
     assert (plots.broken, plots.unreadable, plots.repeated) == ({}, 0, 0)
 
     films = {film.entity for film in linked(world)}
     drop = params.load(ROOT / "params.yaml").kg.drop_predicates
     with NameStore() as names:
-        facts, scan = neighbourhood(at(published, DEMO.sources.dump.address), pa.array(sorted(films)), 1, drop, names)
+        facts, scan = neighbourhood(at(published, DEMO.sources.file("dump").address), pa.array(sorted(films)), 1, drop, names)
         named = names.names_of(pa.array([entity.mid for entity in world.entities]))
     found = {tuple(fact.values()) for fact in facts.to_pylist()}
     assert found == {tuple(fact) for fact in world.facts if fact.head in films or fact.tail in films}
@@ -242,7 +242,7 @@ def test_the_projects_parsers_read_back_the_world(world: World, published: Path)
 
 
 def test_posters_fail_as_announced(world: World, published: Path) -> None:
-    addresses = read_posters(at(published, DEMO.sources.posters.address), pa.int64()).addresses
+    addresses = read_posters(at(published, DEMO.sources.file("posters").address), pa.int64()).addresses
     seen: set[PosterState] = set()
     for film in world.films:
         seen.add(film.poster)
@@ -329,7 +329,7 @@ def by_nearest_mean(vectors: NDArray[np.float64], labels: NDArray[np.int64], fit
 
 
 def test_posters_and_plots_of_rare_films_tell_their_taste(world: World, published: Path) -> None:
-    addresses = read_posters(at(published, DEMO.sources.posters.address), pa.int64()).addresses
+    addresses = read_posters(at(published, DEMO.sources.file("posters").address), pa.int64()).addresses
     films = [film for film in world.films if film.poster is PosterState.FINE and film.plot]
     rare = np.array([film.rare for film in films])
     own = [TASTES[film.taste] for film in films]

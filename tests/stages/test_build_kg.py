@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from mkg4rec.tables import CATALOGUE, ENTITIES, RELATIONS, TRIPLETS
+from mkg4rec.sources.ratings import attribute_rows
+from mkg4rec.tables import ATTRIBUTES, ENTITIES, LINKS, RELATIONS, TRIPLETS
 from stages.layout import Layout
 from tests.conftest import ROOT
 
@@ -21,7 +22,7 @@ NUM_FILMS = 12
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """params.yaml, a catalogue of twelve films, and a dump about them with two directors and a bad line."""
+    """params.yaml, the links of twelve films, and a dump about them with two directors and a bad line."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     layout = Layout("demo")
@@ -33,9 +34,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines.append(f"<{NS}{film}>\t<{NS}common.topic.image>\t<{NS}m.0director0>\t.")
     layout.raw("dump").mkdir(parents=True)
     (layout.raw("dump") / "freebase-rdf-demo.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
-    catalogue = {"item_id": list(range(NUM_FILMS)), "entity": films, "title": films, "year": [None] * NUM_FILMS, "genres": [[]] * NUM_FILMS}
-    types = [pa.int64(), pa.string(), pa.string(), pa.int32(), pa.list_(pa.string())]
-    CATALOGUE.write(pa.table(catalogue, schema=pa.schema(list(zip(catalogue, types, strict=True)))), layout.catalogue)
+    LINKS.write(pa.table({"item_id": list(range(NUM_FILMS)), "entity": films}), layout.links)
+    ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
     return tmp_path
 
 
@@ -94,10 +94,8 @@ def test_the_real_dump_gives_a_graph_of_films(workspace: Path, mirror: Path) -> 
     layout = Layout("ml-1m")
     layout.raw("dump").mkdir(parents=True)
     shutil.copy(mirror / "archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz", layout.raw("dump"))
-    films = CATALOGUE.read(Layout("demo").catalogue).take([0] * len(rows))
-    films = films.set_column(0, "item_id", pa.array([int(row[0]) for row in rows]))
-    films = films.set_column(1, "entity", pa.array([row[1].strip() for row in rows]))
-    CATALOGUE.write(films, layout.catalogue)
+    LINKS.write(pa.table({"item_id": [int(row[0]) for row in rows], "entity": [row[1].strip() for row in rows]}), layout.links)
+    ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
     ran = _run("ml-1m")
     assert ran.returncode == 0, ran.stderr
     assert "281,591 lines read (0 bad)" in ran.stdout

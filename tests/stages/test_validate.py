@@ -28,7 +28,7 @@ def _complaint(text: str) -> str:
 def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
     Path("params.yaml").write_text(PARAMS, encoding="utf-8")
     validate.main()
-    assert capsys.readouterr().out.startswith("params.yaml is valid: 2 data sets, ")
+    assert capsys.readouterr().out.startswith("params.yaml is valid: 3 data sets, ")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,11 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
         ("      hops: 1", "      hops: 3", "datasets.demo.kg.hops: Input should be less than or equal to 2 (got 3)"),
         ("  datasets: [demo]", "  datasets: demo", "run.datasets: Input should be a valid list (got 'demo')"),
         ("  datasets: [demo]", "  datasets: []", "run.datasets: List should have at least 1 item after validation, not 0 (got [])"),
-        ("  datasets: [demo]", "  datasets: [ml-2m]", "run.datasets: 'ml-2m' is not described under datasets:, which has demo, ml-1m."),
+        (
+            "  datasets: [demo]",
+            "  datasets: [ml-2m]",
+            "run.datasets: 'ml-2m' is not described under datasets:, which has amazon-books, demo, ml-1m.",
+        ),
         ("  datasets: [demo]", "  datasets: [demo, demo]", "run.datasets: a name stands twice in ['demo', 'demo']."),
         ("  models: [multi_kg4rec, ease]", "  models: [eas]", "run.models: 'eas' is not described under models:, which has "),
         ("    regularization: 100", "    lambda: 100", "models.ease.lambda: unknown key; correct its spelling or remove it"),
