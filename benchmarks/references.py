@@ -4,6 +4,7 @@ Each reads the inputs of a built data set in the current folder, and writes, if 
 """
 
 import csv
+import gzip
 import hashlib
 import math
 import shutil
@@ -38,8 +39,14 @@ def copy(layout: Layout, folder: Path) -> None:
 
 
 def split_lines(layout: Layout, folder: Path) -> None:
-    """Every rating through `line.split`, in Python."""
-    with zipfile.ZipFile(layout.raw_file("ratings")) as archive:
+    """Every rating or review through `line.split`, in Python."""
+    path = layout.raw_file("ratings")
+    if path.suffix == ".gz":
+        with gzip.open(path) as lines:
+            for line in lines:
+                line.split(b", ")
+        return
+    with zipfile.ZipFile(path) as archive:
         name = next(name for name in archive.namelist() if name.endswith("ratings.dat"))
         with archive.open(name) as lines:
             for line in lines:
