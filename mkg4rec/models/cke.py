@@ -79,7 +79,8 @@ class Cke(DotProduct):
         )
         self.transr = TransR(self.triplets.num_relations, hyperparameters.dimension)
         contents = (ItemContents(data.read_features(modality), data.num_items, hyperparameters) for modality in hyperparameters.modalities)
-        self.contents = cast(Sequence[ItemContents], nn.ModuleList(contents))
+        # A modality that no item has leaves nothing to reconstruct.
+        self.contents = cast(Sequence[ItemContents], nn.ModuleList(part for part in contents if len(part.items)))
         self.to(data.train.items.device)
         facts = self.triplets
         self.negative_tails = TailSampler(facts.heads, facts.relations, facts.tails, facts.num_entities)
