@@ -18,6 +18,7 @@ MOST_BAD_LINES = 0.01
 """Of the lines that are parsed; with more of them the file is not what it should be."""
 
 _ASIN_FIRST = re.compile(rb"""\{\s*["']asin["']\s*:\s*["']([A-Za-z0-9]+)["']\s*[,}]""")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _PLACEHOLDER = "/x-site/icons/no-img"
 _BAD_LINES_TOLD = 5
 
@@ -135,7 +136,7 @@ def _product(fields: object, line: int) -> Product:
         line,
         asin.strip(),
         _text(fields, "title"),
-        _text(fields, "description"),
+        _without_tags(_text(fields, "description")),
         "" if _PLACEHOLDER in cover else cover,
         _categories(fields),
         _names(fields, "author"),
@@ -169,6 +170,10 @@ def _names(fields: dict[object, object], key: str) -> tuple[str, ...]:
 
 def _distinct(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(plain for name in names if (plain := _plain(name))))
+
+
+def _without_tags(text: str) -> str:
+    return " ".join(_TAG.sub(" ", text).split())
 
 
 def _plain(text: str) -> str:

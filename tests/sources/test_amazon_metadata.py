@@ -16,7 +16,7 @@ from mkg4rec.sources.python_literals import LONGEST, parse_literal
 BOOK: dict[str, Any] = {
     "asin": "0001055178",
     "title": "Master &amp; Georgie",
-    "description": "Of a <b>war</b>.\n  Caf\xc3\xa9s",
+    "description": "<P>Of a &lt;b&gt;war</b><br/>where 1 < 2.\n  Caf\xc3\xa9s",
     "imUrl": "http://ecx.images-amazon.com/images/I/51.jpg",
     "categories": [["Books", "Fiction", "War"], ["Books", "Fiction"], ["Kindle Store", "Kindle eBooks"]],
     "brand": "Abacus",
@@ -42,7 +42,7 @@ def read(folder: Path, *lines: object) -> Metadata:
 def test_a_book_is_read_with_all_that_it_has(tmp_path: Path) -> None:
     (book,) = read(tmp_path, BOOK).products.values()
     assert (book.line, book.asin, book.title, book.cover) == (1, BOOK["asin"], "Master & Georgie", BOOK["imUrl"])
-    assert book.description == "Of a <b>war</b>. Cafés"
+    assert book.description == "Of a war where 1 < 2. Cafés"
     assert book.categories == ("Fiction", "War", "Kindle eBooks")
     assert (book.authors, book.brands) == (("Beryl Bainbridge",), ("Abacus",))
 
