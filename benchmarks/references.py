@@ -85,11 +85,14 @@ def encoder_passes(layout: Layout, folder: Path) -> None:
         epochs = len(list(csv.DictReader(file)))
     texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), chosen.title_as_text)
     examples = pairs(item_posters(POSTERS.read(layout.posters)), texts)
-    batch = examples[: chosen.batch_size]
-    images = torch.stack([encoder.prepare(Modality.VISUAL, pair.poster) for pair in batch]).to(device)
-    tokens = torch.stack([encoder.prepare(Modality.TEXT, pair.text) for pair in batch]).to(device)
-    for _ in range(epochs * math.ceil(len(examples) / chosen.batch_size)):
-        (encoder.encode(Modality.VISUAL, images) * encoder.encode(Modality.TEXT, tokens)).sum().backward()
+    # Where there are no pairs, two views of a text are one.
+    left = Modality.VISUAL if examples else Modality.TEXT
+    halves = [(pair.poster, pair.text) for pair in examples] or [(text, text) for text in texts.values()]
+    batch = halves[: chosen.batch_size]
+    first = torch.stack([encoder.prepare(left, content) for content, _ in batch]).to(device)
+    second = torch.stack([encoder.prepare(Modality.TEXT, text) for _, text in batch]).to(device)
+    for _ in range(epochs * math.ceil(len(halves) / chosen.batch_size)):
+        (encoder.encode(left, first) * encoder.encode(Modality.TEXT, second)).sum().backward()
 
 
 @torch.inference_mode()
