@@ -1,13 +1,18 @@
-"""The command line: `python -m mkg4rec summary [DATASET …]`, `python -m mkg4rec tune DATASET MODEL [MODEL …]`."""
+"""The command line: `python -m mkg4rec summary [DATASET …]`, `python -m mkg4rec tune DATASET MODEL [MODEL …]`,
+`python -m mkg4rec export DATASET --format recbole --to FOLDER`."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
+from mkg4rec.export import mmrec, recbole
 from mkg4rec.report.grid import accuracy_grid, as_text
 from mkg4rec.report.page import verdict
 from mkg4rec.report.summary import read_result, summarize
+from mkg4rec.tables import Modality
+from stages.built import built_dataset
 from stages.layout import Layout
 
 
@@ -25,6 +30,11 @@ def main() -> None:
     command.add_argument("--jobs", type=int, default=1, metavar="J", help="trainings at a time (1)")
     command.add_argument("--apply", action=argparse.BooleanOptionalAction, default=True, help="write the best values into params.yaml")
     command.set_defaults(run=_tune)
+    command = commands.add_parser("export", help="write a built data set as RecBole or MMRec read it, split included")
+    command.add_argument("dataset", metavar="DATASET", help="a built data set of params.yaml")
+    command.add_argument("--format", choices=["recbole", "mmrec"], required=True)
+    command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="gets a folder with the name of the data set")
+    command.set_defaults(run=lambda arguments: export(arguments.dataset, arguments.format, arguments.to))
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
@@ -41,6 +51,20 @@ def _tune(arguments: argparse.Namespace) -> None:
     from mkg4rec.tuning.search import tune
 
     tune(arguments.dataset, arguments.models, arguments.trials, arguments.seeds, arguments.jobs, arguments.apply)
+
+
+def export(dataset: str, form: str, folder: Path) -> None:
+    """Write the data set into `folder/DATASET`, which is replaced as a whole; a folder of anything else is left alone."""
+    params.load().dataset(dataset)
+    target = folder / dataset
+    if target.exists() and not (target.is_dir() and any(target.glob(f"{dataset}*.inter"))):
+        raise PipelineError(f"{target}: there is something else already, which would be lost. Give another folder, or remove it.")
+    if form == "recbole":
+        recbole.write(built_dataset(Layout(dataset)), target)
+    else:
+        mmrec.write(built_dataset(Layout(dataset), Modality), target)
+    for path in sorted(target.iterdir()):
+        print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def print_summary(datasets: list[str]) -> None:

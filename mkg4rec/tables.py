@@ -71,6 +71,10 @@ class Table:
         self.check(rows, path)
         return rows.select(columns) if columns else rows
 
+    def without_rows(self) -> pa.Table:
+        """A table of this form without rows, its identifiers strings."""
+        return pa.schema([(column.name, column.types[-1]) for column in self.columns]).empty_table()
+
     def check(self, rows: pa.Table, where: Path) -> None:
         """Hold `rows` against the contract.
 
@@ -160,7 +164,14 @@ PUBLISHED_CONTENTS = Table(
 of its cover and its description, "" where there is none. Sorted by item_id; no row where other files have them."""
 
 LINKS = Table("links", (_identifier("item_id"), _text("entity")))
-"""The items of the catalogue, in its order, with their Freebase MIDs: what the knowledge graph needs to know of it."""
+"""Which entity each item is, sorted by item_id; of the catalogue's items what the knowledge graph needs to know of it."""
+
+DESCRIBED_ITEMS = Table("described items", (_identifier("item_id"), _text("title"), _text("description")))
+"""Of a data set that the user brings: what is told of its items, "" where there is nothing, in the order of the file."""
+
+FACTS = Table("facts", (_text("head"), _text("relation"), _text("tail")))
+NAMES = Table("names", (_text("entity"), _text("name")))
+"""Of a data set that the user brings: all facts about entities by their identifiers, and what entities are called."""
 
 CATALOGUE = Table(
     "catalogue",
@@ -173,7 +184,7 @@ CATALOGUE = Table(
     ),
 )
 """The items that take part, sorted by item_id: the row number is the item's index everywhere after.
-`entity` is the Freebase MID (`m.…` or `g.…`) that KB4Rec links the item to."""
+`entity` is the Freebase MID (`m.…` or `g.…`) that KB4Rec links the item to; in a data set that the user brings, what its links say."""
 
 MEDIA_STATUS = Table(
     "media status",

@@ -41,10 +41,13 @@ def main(dataset: str) -> None:
         if len(examples) >= FEWEST_PAIRS or chosen.pretrained is not None:
             log = train(encoder, examples, epochs, chosen.batch_size, learning_rate, device)
             learned = f"{len(examples)} pairs"
-        else:
+        elif texts:
             log = train_on_texts(encoder, list(texts.values()), epochs, chosen.batch_size, learning_rate, device)
             learned = f"{len(examples)} pairs of poster and text, so trained on {len(texts)} texts alone"
-        print(f"{encoder.name}: {learned}, {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}")
+        else:
+            learned = "no texts, without which there is nothing to learn: the weights stay as they are"
+        told = f", {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}" if log else ""
+        print(f"{encoder.name}: {learned}{told}")
     with replacing(layout.encoder) as folder:
         folder.mkdir()
         encoder.save(folder)

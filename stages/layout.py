@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.tables import Table
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,16 @@ class Layout:
     @property
     def data(self) -> Path:
         return Path("data") / self.dataset
+
+    @property
+    def own(self) -> Path:
+        """The folder where the user puts the files of a data set; a published one has none."""
+        return Path("own") / self.dataset
+
+    @property
+    def own_digests(self) -> Path:
+        """The digests of these files, as JSON."""
+        return self.data / "own.json"
 
     @property
     def mirror(self) -> Path:
@@ -38,6 +49,14 @@ class Layout:
                 f"{self.raw(role)}: expected one downloaded file, found {len(files)}; run `dvc repro download@{self.dataset}`."
             )
         return files[0]
+
+    @staticmethod
+    def brought_name(table: Table) -> str:
+        return f"{table.name.replace(' ', '_')}.parquet"
+
+    def brought(self, role: str, table: Table) -> Path:
+        """A table of a data set that the user brings, in the folder of the published file whose place it takes."""
+        return self.raw(role) / self.brought_name(table)
 
     @property
     def interactions(self) -> Path:

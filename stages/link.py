@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from mkg4rec import params, tables
 from mkg4rec.params import KgSource
 from mkg4rec.selection import select
-from mkg4rec.sources.kb4rec import read_links
+from mkg4rec.sources.kb4rec import Links, read_links
 from stages import run
 from stages.layout import Layout
 
@@ -16,7 +16,10 @@ def main(dataset: str) -> None:
     chosen = params.load().dataset(dataset)
     interactions = tables.INTERACTIONS.read(layout.interactions)
     items = tables.ITEMS.read(layout.items)
-    links = read_links(layout.raw_file("links"), items["item_id"].type)
+    if chosen.sources.format in params.OWN_FORMATS:
+        links = Links(tables.LINKS.read(layout.brought("links", tables.LINKS)), repeats=0)
+    else:
+        links = read_links(layout.raw_file("links"), items["item_id"].type)
     selection = select(interactions, items, links.table, chosen.link)
     tables.INTERACTIONS.write(selection.positives, layout.positives)
     tables.INTERACTIONS.write(selection.dislikes, layout.dislikes)

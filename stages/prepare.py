@@ -13,7 +13,7 @@ from stages.layout import Layout
 
 def main(dataset: str) -> None:
     layout = Layout(dataset)
-    published = _read(layout, params.load().dataset(dataset).sources.format)
+    published = _read(layout, SourceFormat(params.load().dataset(dataset).sources.format))
     interactions = latest_ratings(published.ratings)
     items = described_items(published.items, interactions)
     tables.INTERACTIONS.write(interactions, layout.interactions)
@@ -36,6 +36,9 @@ def _read(layout: Layout, source: SourceFormat) -> Published:
             books = amazon_books.read(layout.raw_file("ratings"), layout.raw_file("metadata"), linked)
             print(f"{layout.dataset}: metadata: {books.metadata}")
             return books.published
+        case SourceFormat.FILES | SourceFormat.RECBOLE:
+            ratings, items = (table.read(layout.brought("ratings", table)) for table in (tables.INTERACTIONS, tables.ITEMS))
+            return Published(ratings, items, tables.ATTRIBUTES.without_rows(), tables.PUBLISHED_CONTENTS.without_rows())
 
 
 if __name__ == "__main__":

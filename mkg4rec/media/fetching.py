@@ -82,6 +82,16 @@ def fetch_posters(
             downloader.forget(address)
 
 
+def decoded(path: Path, limits: Media) -> Poster | Failure:
+    """The image in the file `path`, decoded in full, or why it cannot be used."""
+    image = path.read_bytes()
+    try:
+        width, height = decoded_size(image, limits.max_bytes, limits.max_pixels)
+    except UnusableImageError as error:
+        return error.failure
+    return Poster(path, hashlib.sha256(image).hexdigest(), width, height)
+
+
 class _Fetcher:
     """Fetches one address after another, in many threads, and gives up hosts that do not answer."""
 
@@ -109,7 +119,7 @@ class _Fetcher:
             self._count(host, error.reason)
             return self._failure(error.reason)
         self._count(host, None)
-        return self._decoded(path)
+        return decoded(path, self._limits)
 
     def _count(self, host: str, reason: Reason | None) -> None:
         with self._lock:
@@ -122,11 +132,3 @@ class _Fetcher:
         if reason is Reason.TOO_LARGE:
             return Failure(Status.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")
         return FAILURES[reason]
-
-    def _decoded(self, path: Path) -> Poster | Failure:
-        image = path.read_bytes()
-        try:
-            width, height = decoded_size(image, self._limits.max_bytes, self._limits.max_pixels)
-        except UnusableImageError as error:
-            return error.failure
-        return Poster(path, hashlib.sha256(image).hexdigest(), width, height)

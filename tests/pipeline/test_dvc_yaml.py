@@ -39,5 +39,5 @@ def test_depends_on_the_modules_that_it_imports(name: str) -> None:
 
 
 def test_every_stage_script_is_a_stage() -> None:
-    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "layout", "inputs", "results"}
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "built", "layout", "inputs", "results"}
     assert scripts == set(_stages())
