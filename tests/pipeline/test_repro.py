@@ -21,6 +21,7 @@ LAYOUT = Layout("demo")
 MODELS = ("multi_kg4rec", "ease")
 BY_DATASET = (
     "synthesize",
+    "bring",
     "download",
     "prepare",
     "link",
