@@ -10,9 +10,9 @@ from mkg4rec.params import FileSources, RecBoleSources
 from mkg4rec.tables import CATALOGUE
 from stages.layout import Layout
 from tests.conftest import ROOT
-from tests.pipeline.clone import Clone, Finished, clean_environment
+from tests.pipeline.clone import Clone, Finished
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("own data")]
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 PAGE = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
 LAYOUT = Layout("reading-club")
@@ -23,9 +23,8 @@ def _blocks(language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    folder = tmp_path_factory.mktemp("own-data")
-    clone = Clone.of_working_tree(folder / "clone", clean_environment(folder / "home"))
+def clone(fresh: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = Clone.of_working_tree(tmp_path_factory.mktemp("own-data") / "clone", fresh.environment)
     clone.commit("Begin")
     return clone
 
