@@ -261,7 +261,7 @@ def test_what_is_not_there_is_told(workplace: Workplace, gone: str) -> None:
 
 def test_triples_of_other_items_are_told(workplace: Workplace) -> None:
     workplace.rewrite("triples.tsv", lambda text: text.replace("0", "x"))
-    assert "0 of the 96 triples are near the 30 items, and none is left." in workplace.complaint()
+    assert "none of the 96 triples is of one of the 30 items." in workplace.complaint()
 
 
 @pytest.mark.parametrize(
