@@ -4,6 +4,7 @@ Each reads the inputs of a built data set in the current folder, and writes, if 
 """
 
 import csv
+import gzip
 import hashlib
 import math
 import shutil
@@ -33,13 +34,19 @@ LISTED = 50
 
 def copy(layout: Layout, folder: Path) -> None:
     """`cp` of the raw files."""
-    for role in ("ratings", "links", "posters", "descriptions", "dump"):
+    for role in params.ROLES:
         shutil.copy(layout.raw_file(role), folder)
 
 
 def split_lines(layout: Layout, folder: Path) -> None:
-    """Every rating through `line.split`, in Python."""
-    with zipfile.ZipFile(layout.raw_file("ratings")) as archive:
+    """Every rating or review through `line.split`, in Python."""
+    path = layout.raw_file("ratings")
+    if path.suffix == ".gz":
+        with gzip.open(path) as lines:
+            for line in lines:
+                line.split(b", ")
+        return
+    with zipfile.ZipFile(path) as archive:
         name = next(name for name in archive.namelist() if name.endswith("ratings.dat"))
         with archive.open(name) as lines:
             for line in lines:
@@ -76,21 +83,27 @@ def encoder_passes(layout: Layout, folder: Path) -> None:
     encoder = load(layout.encoder).to(device)
     with (layout.encoder / "log.csv").open(newline="", encoding="utf-8") as file:
         epochs = len(list(csv.DictReader(file)))
-    examples = pairs(CATALOGUE.read(layout.catalogue), POSTERS.read(layout.posters), DESCRIPTIONS.read(layout.descriptions))
-    batch = examples[: chosen.batch_size]
-    images = torch.stack([encoder.prepare(Modality.VISUAL, pair.poster) for pair in batch]).to(device)
-    texts = torch.stack([encoder.prepare(Modality.TEXT, pair.text) for pair in batch]).to(device)
-    for _ in range(epochs * math.ceil(len(examples) / chosen.batch_size)):
-        (encoder.encode(Modality.VISUAL, images) * encoder.encode(Modality.TEXT, texts)).sum().backward()
+    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), chosen.title_as_text)
+    examples = pairs(item_posters(POSTERS.read(layout.posters)), texts)
+    # Where there are no pairs, two views of a text are one.
+    left = Modality.VISUAL if examples else Modality.TEXT
+    halves = [(pair.poster, pair.text) for pair in examples] or [(text, text) for text in texts.values()]
+    batch = halves[: chosen.batch_size]
+    first = torch.stack([encoder.prepare(left, content) for content, _ in batch]).to(device)
+    second = torch.stack([encoder.prepare(Modality.TEXT, text) for _, text in batch]).to(device)
+    for _ in range(epochs * math.ceil(len(halves) / chosen.batch_size)):
+        (encoder.encode(left, first) * encoder.encode(Modality.TEXT, second)).sum().backward()
 
 
 @torch.inference_mode()
 def encode(layout: Layout, folder: Path) -> None:
     """Every content through the encoder, a batch after another, nothing ahead and nothing kept."""
-    settings = params.load().embed
+    values = params.load()
+    settings = values.embed
     device = choose_device(settings.device)
     encoder = load(layout.encoder).to(device)
-    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions))
+    title_as_text = values.dataset(layout.dataset).encoder.title_as_text
+    texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), title_as_text)
     contents = {
         Modality.VISUAL: [*item_posters(POSTERS.read(layout.posters)).values()],
         Modality.TEXT: [*texts.values(), *attribute_names(ENTITIES.read(layout.entities)).values()],

@@ -1,14 +1,19 @@
-"""The command line: `mkg4rec summary [DATASET …]`, `mkg4rec tune DATASET MODEL [MODEL …]`, `mkg4rec features`."""
+"""The command line: `mkg4rec summary [DATASET …]`, `mkg4rec tune DATASET MODEL [MODEL …]`, `mkg4rec features`,
+`mkg4rec export DATASET --format recbole --to FOLDER`."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.commands.arguments import add_features_command
 from mkg4rec.errors import PipelineError
+from mkg4rec.export import mmrec, recbole
 from mkg4rec.report.grid import accuracy_grid, as_text
 from mkg4rec.report.page import verdict
 from mkg4rec.report.summary import read_result, summarize
+from mkg4rec.tables import Modality
+from stages.built import built_dataset
 from stages.layout import Layout
 
 
@@ -27,6 +32,11 @@ def main() -> None:
     command.add_argument("--apply", action=argparse.BooleanOptionalAction, default=True, help="write the best values into params.yaml")
     command.set_defaults(run=_tune)
     add_features_command(commands)
+    command = commands.add_parser("export", help="write a built data set as RecBole or MMRec read it, split included")
+    command.add_argument("dataset", metavar="DATASET", help="a built data set of params.yaml")
+    command.add_argument("--format", choices=["recbole", "mmrec"], required=True)
+    command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="gets a folder with the name of the data set")
+    command.set_defaults(run=lambda arguments: export(arguments.dataset, arguments.format, arguments.to))
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
@@ -43,6 +53,20 @@ def _tune(arguments: argparse.Namespace) -> None:
     from mkg4rec.tuning.search import tune
 
     tune(arguments.dataset, arguments.models, arguments.trials, arguments.seeds, arguments.jobs, arguments.apply)
+
+
+def export(dataset: str, form: str, folder: Path) -> None:
+    """Write the data set into `folder/DATASET`, which is replaced as a whole; a folder of anything else is left alone."""
+    params.load().dataset(dataset)
+    target = folder / dataset
+    if target.exists() and not (target.is_dir() and any(target.glob(f"{dataset}*.inter"))):
+        raise PipelineError(f"{target}: there is something else already, which would be lost. Give another folder, or remove it.")
+    if form == "recbole":
+        recbole.write(built_dataset(Layout(dataset)), target)
+    else:
+        mmrec.write(built_dataset(Layout(dataset), Modality), target)
+    for path in sorted(target.iterdir()):
+        print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def print_summary(datasets: list[str]) -> None:

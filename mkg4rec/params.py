@@ -8,12 +8,15 @@ impossible value, a data set in `run:` that is not described. The hyper-paramete
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.group import Group as Group
+from mkg4rec.own_params import InteractionsFile, ItemsFile, LinksFile, LocalPath, NamesFile, TriplesFile
+from mkg4rec.own_params import RecBoleSources as RecBoleSources
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -27,12 +30,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1)]
-
-
-class Group(BaseModel):
-    """A group of parameters: nothing unknown, nothing converted, nothing changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Device(StrEnum):
@@ -52,9 +49,20 @@ class Precision(StrEnum):
 
 
 class SourceFormat(StrEnum):
-    """The form in which a source publishes its ratings and items."""
+    """The form in which a source publishes its ratings and items; `files` and `recbole` are the user's own, on this machine."""
 
     MOVIELENS = "movielens"
+    AMAZON_BOOKS = "amazon_books"
+    FILES = "files"
+    RECBOLE = "recbole"
+
+
+class KgSource(StrEnum):
+    """What tells the facts of the knowledge graph: the Freebase dump, the data set's own metadata, or triples that the user brings."""
+
+    FREEBASE = "freebase"
+    METADATA = "metadata"
+    TRIPLES = "triples"
 
 
 # StrEnum members arrive as plain strings from YAML, which strict mode would refuse.
@@ -218,15 +226,101 @@ class SourceFile(Group):
     max_bytes: Count
 
 
+ROLES = ("ratings", "metadata", "links", "posters", "descriptions", "dump")
+"""The published files of a data set."""
+
+_NEEDED: dict[SourceFormat, dict[str, bool]] = {
+    SourceFormat.MOVIELENS: {"metadata": False, "posters": True, "descriptions": True},
+    SourceFormat.AMAZON_BOOKS: {"metadata": True, "posters": False, "descriptions": False},
+}
+"""By format: whether each file that not every format has must be there; one that need not be is not read."""
+
+
 class Sources(Group):
-    """Where a data set is published: ratings archive, KB4Rec links, poster addresses, descriptions, Freebase dump."""
+    """Where a data set is published: ratings archive, KB4Rec links, Freebase dump, and what tells about the items.
+
+    That is a list of poster addresses and one of descriptions (MovieLens), or metadata that has both (Amazon); null for the others.
+    The dump is null where the knowledge graph takes nothing from it.
+    """
 
     format: Annotated[SourceFormat, Lax]
     ratings: SourceFile
+    metadata: SourceFile | None
     links: SourceFile
-    posters: SourceFile
-    descriptions: SourceFile
-    dump: SourceFile
+    posters: SourceFile | None
+    descriptions: SourceFile | None
+    dump: SourceFile | None
+
+    @model_validator(mode="after")
+    def _have_what_the_format_reads(self) -> Self:
+        for role, needed in _NEEDED[self.format].items():
+            if needed != (getattr(self, role) is not None):
+                raise ValueError(f"{role} {'must be there' if needed else 'must be null'} where format is {self.format}")
+        return self
+
+    def file(self, role: str) -> SourceFile:
+        """The published file of one of `ROLES`.
+
+        Raises:
+            PipelineError: the data set has none.
+        """
+        found: SourceFile | None = getattr(self, role)
+        if found is None:
+            raise PipelineError(f"{PARAMS_FILE}: sources.{role} is null, but it is read; give its address.")
+        return found
+
+
+class FileSources(Group):
+    """A data set in local files, in `own/<data set>`: interactions, and as far as there are any, texts, images and a graph.
+
+    Attributes:
+        items: titles and descriptions.
+        images: a folder of pictures named by item (`<item>.jpg`, `.png` or `.webp`).
+        links, triples, names: the entity of each item, facts about entities, and what these are called. Without links, an item
+            is the entity of its own identifier.
+        dump: the Freebase dump, which then tells the facts about the linked MIDs in place of triples.
+    """
+
+    format: Literal["files"]
+    interactions: InteractionsFile
+    items: ItemsFile | None
+    images: LocalPath | None
+    links: LinksFile | None
+    triples: TriplesFile | None
+    names: NamesFile | None
+    dump: SourceFile | None
+
+    @property
+    def items_file(self) -> str:
+        return self.items.file if self.items else ""
+
+    @property
+    def has_descriptions(self) -> bool:
+        return self.items is not None and self.items.description is not None
+
+    @model_validator(mode="after")
+    def _have_one_graph(self) -> Self:
+        if self.triples is not None and self.dump is not None:
+            raise ValueError("the graph comes from triples or from the dump; one of them must be null")
+        if self.dump is not None and self.links is None:
+            raise ValueError("the dump knows items by their Freebase MIDs alone: links must say which item has which")
+        if self.triples is None and (self.names is not None or (self.links is not None and self.dump is None)):
+            raise ValueError("names and links belong to a graph; without triples or dump both are null")
+        return self
+
+
+def _kind_of_sources(values: Any) -> str:
+    written = values.get("format") if isinstance(values, dict) else values.format
+    return f"[{written}]" if written in OWN_FORMATS else "[published]"
+
+
+OWN_FORMATS = (SourceFormat.FILES, SourceFormat.RECBOLE)
+"""Formats of data sets that the user brings, in `own/<data set>`."""
+
+AnySources = Annotated[
+    Annotated[Sources, Tag("[published]")] | Annotated[FileSources, Tag("[files]")] | Annotated[RecBoleSources, Tag("[recbole]")],
+    Discriminator(_kind_of_sources),
+]
 
 
 class Link(Group):
@@ -238,15 +332,25 @@ class Link(Group):
 
 
 class DatasetMedia(Group):
-    """The share of items that may lack a modality before the stage stops."""
+    """Where covers may be found beside the published addresses, and the share of items that may lack a modality before the stage stops.
 
+    Attributes:
+        isbn_covers: a second address for the cover of an item whose identifier is an ISBN-10, which stands for `{isbn}` in it.
+    """
+
+    isbn_covers: Annotated[str, Field(pattern=r"^https?://.*\{isbn\}")] | None
     max_missing_posters: Share
     max_missing_descriptions: Share
 
 
 class Encoder(Group):
-    """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue."""
+    """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue.
 
+    Attributes:
+        title_as_text: whether an item without a description is embedded by its title and genres, or has no text.
+    """
+
+    title_as_text: bool
     model: Annotated[str, Field(min_length=1)]
     pretrained: Annotated[str, Field(min_length=1)] | None
     adapt_epochs: Annotated[int, Field(ge=0)]
@@ -257,9 +361,10 @@ class Encoder(Group):
 
 
 class DatasetKg(Group):
-    """How far the graph reaches from the items and what is too rare to keep."""
+    """What the graph is made from, how far it reaches from the items (null for all triples), and what is too rare to keep."""
 
-    hops: Annotated[int, Field(ge=1, le=2)]
+    sources: Annotated[list[Annotated[KgSource, Lax]], Field(min_length=1)]
+    hops: Annotated[int, Field(ge=1, le=2)] | None
     min_entity_triplets: Count
     min_relation_triplets: Count
 
@@ -268,11 +373,42 @@ class Dataset(Group):
     """Everything that is particular to one data set."""
 
     synthetic: Synthetic | None
-    sources: Sources
+    sources: AnySources
     link: Link
     media: DatasetMedia
     encoder: Encoder
     kg: DatasetKg
+
+    @property
+    def dump(self) -> SourceFile | None:
+        """The Freebase dump, where the data set names one."""
+        return getattr(self.sources, "dump", None)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.synthetic is not None and self.sources.format != SourceFormat.MOVIELENS:
+            raise ValueError(f"the catalogue that the project makes itself has the format movielens, not {self.sources.format}")
+        if len(set(self.kg.sources)) < len(self.kg.sources):
+            raise ValueError(f"kg.sources: a source stands twice in {[source.value for source in self.kg.sources]}")
+        if KgSource.FREEBASE in self.kg.sources and self.dump is None:
+            raise ValueError("kg.sources has freebase, but sources.dump is null; give the dump's address, or take freebase out")
+        if self.kg.hops is None and KgSource.TRIPLES not in self.kg.sources:
+            raise ValueError("kg.hops can be null for triples alone; the dump has too many facts")
+        told_by_triples = not isinstance(self.sources, Sources) and self.dump is None
+        if told_by_triples != (KgSource.TRIPLES in self.kg.sources) or (told_by_triples and len(self.kg.sources) > 1):
+            raise ValueError("kg.sources is [triples] for a data set that the user brings, unless it names a dump, and for no other")
+        return self
+
+    @model_validator(mode="after")
+    def _have_ratings_to_choose_from(self) -> Self:
+        if isinstance(self.sources, Sources):
+            return self
+        rating = self.sources.rating if isinstance(self.sources, RecBoleSources) else self.sources.interactions.rating
+        if rating is None and self.link.min_rating > 1:
+            raise ValueError(
+                f"without a column of ratings each is 1, and link.min_rating {self.link.min_rating:g} leaves none; set it to 1"
+            )
+        return self
 
 
 class Params(Group):
@@ -369,9 +505,8 @@ def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ..
     """All mistakes that pydantic found, one a line: file, line, key, value, what is allowed."""
     lines = []
     for mistake in error.errors():
-        location = prefix + tuple(str(part) for part in mistake["loc"])
-        # pydantic marks a bad key of a mapping with a last part "[key]", which is no key of the file.
-        location = location[:-1] if location and location[-1] == "[key]" else location
+        # "[key]" is pydantic's mark of a bad key and "[files]" ours of a kind of sources; neither is a key of the file.
+        location = prefix + tuple(str(part) for part in mistake["loc"] if not str(part).startswith("["))
         if mistake["type"] == "extra_forbidden":
             problem = "unknown key; correct its spelling or remove it"
         elif mistake["type"] == "missing":

@@ -71,6 +71,10 @@ class Table:
         self.check(rows, path)
         return rows.select(columns) if columns else rows
 
+    def without_rows(self) -> pa.Table:
+        """A table of this form without rows, its identifiers strings."""
+        return pa.schema([(column.name, column.types[-1]) for column in self.columns]).empty_table()
+
     def check(self, rows: pa.Table, where: Path) -> None:
         """Hold `rows` against the contract.
 
@@ -109,6 +113,11 @@ def _index(name: str) -> Column:
     return Column(name, (pa.int32(),))
 
 
+def untitled(item: int | str) -> str:
+    """The title of an item whose source has none."""
+    return f"item {item}"
+
+
 INTERACTIONS = Table(
     "interactions",
     (
@@ -131,6 +140,39 @@ ITEMS = Table(
 )
 """Every item that the source describes, sorted by item_id."""
 
+ATTRIBUTES = Table(
+    "attributes",
+    (
+        _identifier("item_id"),
+        _text("relation"),
+        _text("name"),
+    ),
+)
+"""What the source's metadata says of an item beside its title: a row says that the item stands in `relation`
+(`metadata.genre`) to what is called `name`. Sorted, without repetition."""
+
+PUBLISHED_CONTENTS = Table(
+    "published contents",
+    (
+        _identifier("item_id"),
+        Column("line", (pa.int64(),)),
+        _text("cover"),
+        _text("description"),
+    ),
+)
+"""Of a source whose metadata has them: each described item with the line (from 1) that describes it, the address
+of its cover and its description, "" where there is none. Sorted by item_id; no row where other files have them."""
+
+LINKS = Table("links", (_identifier("item_id"), _text("entity")))
+"""Which entity each item is, sorted by item_id; of the catalogue's items what the knowledge graph needs to know of it."""
+
+DESCRIBED_ITEMS = Table("described items", (_identifier("item_id"), _text("title"), _text("description")))
+"""Of a data set that the user brings: what is told of its items, "" where there is nothing, in the order of the file."""
+
+FACTS = Table("facts", (_text("head"), _text("relation"), _text("tail")))
+NAMES = Table("names", (_text("entity"), _text("name")))
+"""Of a data set that the user brings: all facts about entities by their identifiers, and what entities are called."""
+
 CATALOGUE = Table(
     "catalogue",
     (
@@ -142,7 +184,7 @@ CATALOGUE = Table(
     ),
 )
 """The items that take part, sorted by item_id: the row number is the item's index everywhere after.
-`entity` is the Freebase MID (`m.…` or `g.…`) that KB4Rec links the item to."""
+`entity` is the Freebase MID (`m.…` or `g.…`) that KB4Rec links the item to; in a data set that the user brings, what its links say."""
 
 MEDIA_STATUS = Table(
     "media status",
@@ -187,7 +229,8 @@ ENTITIES = Table(
     ),
 )
 """The nodes of the knowledge graph; the row number is the entity's index. The items come first, in
-catalogue order (item i is entity i), then the attributes, sorted by MID, with item_id missing."""
+catalogue order (item i is entity i), then the attributes, sorted by entity, with item_id missing. What only the
+metadata names is the entity `relation:name` (`metadata.genre:Drama`)."""
 
 RELATIONS = Table(
     "relations",

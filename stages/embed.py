@@ -17,14 +17,15 @@ _UNITS = {Modality.VISUAL: "images", Modality.TEXT: "texts"}
 
 
 def main(dataset: str) -> None:
-    settings = params.load().embed
+    values = params.load()
+    settings, title_as_text = values.embed, values.dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     device = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     catalogue = CATALOGUE.read(layout.catalogue)
     for modality in Modality:
-        inputs = read_contents(modality, catalogue, layout)
+        inputs = read_contents(modality, catalogue, layout, title_as_text)
         contents = [row.content for row in inputs if row.content]
         provenance = encoder.provenance(modality, weights, precision)
         cache = VectorCache(default_folder(), provenance)
@@ -41,11 +42,11 @@ def main(dataset: str) -> None:
             print(f"{shard}: damaged, removed; what it had was embedded again")
 
 
-def read_contents(modality: Modality, catalogue: pa.Table, layout: Layout) -> list[ContentRow]:
+def read_contents(modality: Modality, catalogue: pa.Table, layout: Layout, title_as_text: bool) -> list[ContentRow]:
     """What is embedded in one modality, in the order of its features."""
     if modality is Modality.VISUAL:
         return content_rows(catalogue, item_posters(POSTERS.read(layout.posters)), {})
-    of_items = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions))
+    of_items = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions), title_as_text)
     return content_rows(catalogue, of_items, attribute_names(ENTITIES.read(layout.entities)))
 
 

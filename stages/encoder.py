@@ -1,4 +1,7 @@
-"""Make the CLIP model of a data set: published weights, or a small model trained on the catalogue's own posters and texts."""
+"""Make the CLIP model of a data set: published weights, or a small model trained on the catalogue's own posters and texts.
+
+Where no two items have both, it is trained on the texts alone.
+"""
 
 import csv
 from dataclasses import asdict, fields
@@ -7,8 +10,8 @@ from pathlib import Path
 from mkg4rec import params
 from mkg4rec.device import choose_device, seed_everything
 from mkg4rec.errors import PipelineError
-from mkg4rec.features.contents import pairs
-from mkg4rec.features.contrastive import Epoch, train
+from mkg4rec.features.contents import item_posters, item_texts, pairs
+from mkg4rec.features.contrastive import FEWEST_PAIRS, Epoch, train, train_on_texts
 from mkg4rec.features.encoder import Encoder, create, download
 from mkg4rec.files import replacing
 from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, POSTERS
@@ -32,10 +35,19 @@ def main(dataset: str) -> None:
         epochs, learning_rate = chosen.adapt_epochs, chosen.learning_rate * _ADAPTATION
     log: list[Epoch] = []
     if epochs:
-        catalogue = CATALOGUE.read(layout.catalogue)
-        examples = pairs(catalogue, POSTERS.read(layout.posters), DESCRIPTIONS.read(layout.descriptions))
-        log = train(encoder, examples, epochs, chosen.batch_size, learning_rate, choose_device(settings.embed.device))
-        print(f"{encoder.name}: {len(examples)} pairs, {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}")
+        texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), chosen.title_as_text)
+        examples = pairs(item_posters(POSTERS.read(layout.posters)), texts)
+        device = choose_device(settings.embed.device)
+        if len(examples) >= FEWEST_PAIRS or chosen.pretrained is not None:
+            log = train(encoder, examples, epochs, chosen.batch_size, learning_rate, device)
+            learned = f"{len(examples)} pairs"
+        elif texts:
+            log = train_on_texts(encoder, list(texts.values()), epochs, chosen.batch_size, learning_rate, device)
+            learned = f"{len(examples)} pairs of poster and text, so trained on {len(texts)} texts alone"
+        else:
+            learned = "no texts, without which there is nothing to learn: the weights stay as they are"
+        told = f", {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}" if log else ""
+        print(f"{encoder.name}: {learned}{told}")
     with replacing(layout.encoder) as folder:
         folder.mkdir()
         encoder.save(folder)

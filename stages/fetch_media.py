@@ -1,17 +1,34 @@
 """fetch_media: the posters and descriptions of the catalogue, with a status row for every item and modality."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import pyarrow as pa
 
 from mkg4rec import params, tables
 from mkg4rec.download.downloader import Downloader
 from mkg4rec.errors import PipelineError
-from mkg4rec.media.contents import POSTERS_PER_BATCH, description_outcomes, description_rows, poster_outcomes, poster_rows
-from mkg4rec.media.fetching import fetch_posters
+from mkg4rec.media.brought import decode_pictures, picture_outcomes
+from mkg4rec.media.contents import (
+    NO_ADDRESS,
+    NO_ADDRESS_NOR_ISBN,
+    POSTERS_PER_BATCH,
+    description_outcomes,
+    description_rows,
+    fetch_candidates,
+    poster_candidates,
+    poster_outcomes,
+    poster_rows,
+)
+from mkg4rec.media.fetching import Poster, fetch_posters
 from mkg4rec.media.journal import Journal
-from mkg4rec.media.status import check_share, status_rows, summary
+from mkg4rec.media.status import Failure, Outcome, check_share, status_rows, summary
+from mkg4rec.params import FileSources, Params, RecBoleSources, Sources
 from mkg4rec.progress import progress
-from mkg4rec.sources.descriptions import read_descriptions
-from mkg4rec.sources.posters import read_posters
+from mkg4rec.sources.descriptions import Descriptions, read_descriptions
+from mkg4rec.sources.own.items import descriptions_of, find_pictures
+from mkg4rec.sources.posters import PosterAddresses, read_posters
+from mkg4rec.sources.published_contents import covered, described
 from mkg4rec.tables import Modality
 from stages import run
 from stages.layout import Layout
@@ -21,18 +38,26 @@ JOURNALS = Path(".mkg4rec") / "fetch_media"
 
 def main(dataset: str) -> None:
     settings, layout = params.load(), Layout(dataset)
+    item_ids = tables.CATALOGUE.read(layout.catalogue, ["item_id"])["item_id"].combine_chunks()
+    sources = settings.dataset(dataset).sources
+    if isinstance(sources, Sources):
+        _fetch(settings, layout, sources, item_ids)
+    else:
+        _take(settings, layout, sources, item_ids)
+
+
+def _fetch(settings: Params, layout: Layout, sources: Sources, item_ids: pa.Array) -> None:
+    """The posters from their addresses, the descriptions from their list."""
+    dataset, items = layout.dataset, item_ids.to_pylist()
     chosen = settings.dataset(dataset)
     limit = f"datasets.{dataset}.media.max_missing"
-    item_ids = tables.CATALOGUE.read(layout.catalogue, ["item_id"])["item_id"].combine_chunks()
-    items = item_ids.to_pylist()
 
     # Descriptions first: where too many are missing, that is known before the long download.
-    published = read_descriptions(layout.raw_file("descriptions"), item_ids.type)
-    text = description_outcomes(items, published, chosen.sources.descriptions.address)
+    published, listed = _published(layout, sources, item_ids.type)
+    text = description_outcomes(items, published, (sources.descriptions or sources.file("metadata")).address)
     check_share(text, Modality.TEXT, chosen.media.max_missing_descriptions, f"{limit}_descriptions")
 
-    listed = read_posters(layout.raw_file("posters"), item_ids.type)
-    addresses = list(dict.fromkeys(address for item in items if (address := listed.addresses.get(item))))
+    candidates = poster_candidates(items, listed, chosen.media.isbn_covers)
     downloader = Downloader.from_environment(settings.http, layout.mirror)
     conditions: dict[str, str | int] = {
         "mirror": str(downloader.mirror.root),
@@ -40,22 +65,62 @@ def main(dataset: str) -> None:
         "max_pixels": settings.media.max_pixels,
     }
     with Journal(JOURNALS / f"{dataset}.jsonl", conditions) as journal:
-        results = fetch_posters(addresses, downloader, settings.media, journal)
-        fetched = dict(progress(results, "posters", len(addresses)))
-        visual = poster_outcomes(items, listed, fetched)
+
+        def fetch(addresses: list[str]) -> dict[str, Poster | Failure]:
+            return dict(progress(fetch_posters(addresses, downloader, settings.media, journal), "posters", len(addresses)))
+
+        fetched = fetch_candidates(candidates, fetch)
+        visual = poster_outcomes(items, candidates, fetched, NO_ADDRESS_NOR_ISBN if chosen.media.isbn_covers else NO_ADDRESS)
         try:
             check_share(visual, Modality.VISUAL, chosen.media.max_missing_posters, f"{limit}_posters")
         except PipelineError:
             # The next run must see a source that was repaired because of this error.
             journal.remove()
             raise
-        outcomes = {Modality.VISUAL: visual, Modality.TEXT: text}
-        tables.POSTERS.write(poster_rows(item_ids, visual, fetched), layout.posters, row_group_size=POSTERS_PER_BATCH)
-        tables.DESCRIPTIONS.write(description_rows(item_ids, text, published), layout.descriptions)
-        tables.MEDIA_STATUS.write(status_rows(item_ids, outcomes), layout.media_status)
+        _write(layout, item_ids, visual, fetched, text, published)
         journal.remove()
     repeated, unreadable = listed.repeated + published.repeated, listed.unreadable + published.unreadable
-    print(f"{dataset}: {summary(outcomes)}; passed over {repeated:,} repeated and {unreadable:,} unreadable lines of the sources")
+    told = summary({Modality.VISUAL: visual, Modality.TEXT: text})
+    print(f"{dataset}: {told}; passed over {repeated:,} repeated and {unreadable:,} unreadable lines of the sources")
+
+
+def _take(settings: Params, layout: Layout, sources: FileSources | RecBoleSources, item_ids: pa.Array) -> None:
+    """The images and descriptions that the user brings; none may be missing but those that the description of the data set says are."""
+    items, allowed = item_ids.to_pylist(), settings.dataset(layout.dataset).media
+    limit = f"datasets.{layout.dataset}.media.max_missing"
+    published = descriptions_of(tables.DESCRIBED_ITEMS.read(layout.brought("descriptions", tables.DESCRIBED_ITEMS)))
+    text = description_outcomes(items, published, sources.items_file)
+    if sources.has_descriptions:
+        check_share(text, Modality.TEXT, allowed.max_missing_descriptions, f"{limit}_descriptions")
+    pictures = find_pictures(layout.raw("posters"), items)
+    found = decode_pictures(pictures.of_items, settings.media)
+    visual = picture_outcomes(items, pictures.of_items, found)
+    if sources.images:
+        check_share(visual, Modality.VISUAL, allowed.max_missing_posters, f"{limit}_posters")
+    _write(layout, item_ids, visual, found, text, published)
+    told = summary({Modality.VISUAL: visual, Modality.TEXT: text})
+    print(f"{layout.dataset}: {told}; passed over {pictures.unknown:,} images of no item that takes part, {pictures.repeated:,} repeated")
+
+
+def _write(
+    layout: Layout,
+    item_ids: pa.Array,
+    visual: list[Outcome],
+    posters: Mapping[str, Poster | Failure],
+    text: list[Outcome],
+    descriptions: Descriptions,
+) -> None:
+    tables.POSTERS.write(poster_rows(item_ids, visual, posters), layout.posters, row_group_size=POSTERS_PER_BATCH)
+    tables.DESCRIPTIONS.write(description_rows(item_ids, text, descriptions), layout.descriptions)
+    tables.MEDIA_STATUS.write(status_rows(item_ids, {Modality.VISUAL: visual, Modality.TEXT: text}), layout.media_status)
+
+
+def _published(layout: Layout, sources: Sources, identifier: pa.DataType) -> tuple[Descriptions, PosterAddresses]:
+    """Descriptions and poster addresses from files of their own, or from the metadata."""
+    if sources.descriptions and sources.posters:
+        return read_descriptions(layout.raw_file("descriptions"), identifier), read_posters(layout.raw_file("posters"), identifier)
+    contents = tables.PUBLISHED_CONTENTS.read(layout.published_contents)
+    return described(contents), covered(contents)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.tables import Table
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,22 @@ class Layout:
         return Path("data") / self.dataset
 
     @property
+    def own(self) -> Path:
+        """The folder where the user puts the files of a data set; a published one has none."""
+        return Path("own") / self.dataset
+
+    @property
+    def own_digests(self) -> Path:
+        """The digests of these files, as JSON."""
+        return self.data / "own.json"
+
+    @property
     def mirror(self) -> Path:
         """Files by public address (`HOST/PATH`) of a synthetic data set; without a host for a published one."""
         return self.data / "mirror"
 
     def raw(self, role: str) -> Path:
-        """The folder of one published file: ratings, links, posters, descriptions or dump."""
+        """The folder of one published file: one of `params.ROLES`; in that of a file that the data set does not have, a note."""
         return self.data / "raw" / role
 
     def raw_file(self, role: str) -> Path:
@@ -39,6 +50,14 @@ class Layout:
             )
         return files[0]
 
+    @staticmethod
+    def brought_name(table: Table) -> str:
+        return f"{table.name.replace(' ', '_')}.parquet"
+
+    def brought(self, role: str, table: Table) -> Path:
+        """A table of a data set that the user brings, in the folder of the published file whose place it takes."""
+        return self.raw(role) / self.brought_name(table)
+
     @property
     def interactions(self) -> Path:
         return self.data / "prepare" / "interactions.parquet"
@@ -46,6 +65,26 @@ class Layout:
     @property
     def items(self) -> Path:
         return self.data / "prepare" / "items.parquet"
+
+    @property
+    def attributes(self) -> Path:
+        """What the metadata says of all items."""
+        return self.data / "prepare" / "attributes.parquet"
+
+    @property
+    def published_contents(self) -> Path:
+        """Cover addresses and descriptions of a source whose metadata has them."""
+        return self.data / "prepare" / "contents.parquet"
+
+    @property
+    def links(self) -> Path:
+        """The items of the catalogue with their entities."""
+        return self.data / "link" / "links.parquet"
+
+    @property
+    def linked_attributes(self) -> Path:
+        """What the metadata says of the catalogue's items, where it is a source of the knowledge graph; else no row."""
+        return self.data / "link" / "attributes.parquet"
 
     @property
     def catalogue(self) -> Path:

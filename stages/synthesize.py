@@ -11,7 +11,7 @@ def main(dataset: str) -> None:
     described = params.load().dataset(dataset)
     with replacing(Layout(dataset).mirror) as folder:
         folder.mkdir()
-        if described.synthetic is None:
+        if described.synthetic is None or not isinstance(described.sources, params.Sources):
             # DVC warns of an empty folder whenever it meets one.
             (folder / "published.txt").write_text("This data set is read from the addresses in params.yaml.\n", encoding="utf-8")
             print(f"{dataset}: published data: nothing to synthesise")

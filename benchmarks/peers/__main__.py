@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import benchmarks.peers
-from benchmarks.peers import atomic_files, environment
+from benchmarks.peers import environment
 from benchmarks.peers.pairs import PEERS, Sameness, pair
 from benchmarks.peers.race import run
 from benchmarks.peers.sides import Side
 from benchmarks.timing import Comparison, alternate, machine, print_table
 from mkg4rec.errors import PipelineError
+from mkg4rec.export import recbole
+from stages.built import built_dataset
 from stages.layout import Layout
 
 FOLDER = Path(".mkg4rec") / "peers"
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parsed(arguments)
     python = environment.interpreter(FOLDER / "environment")
     files = FOLDER / "data" / given.dataset
-    atomic_files.write(Layout(given.dataset), files)
+    recbole.write(built_dataset(Layout(given.dataset)), files)
     print(machine())
     print(
         f"{given.dataset}, d = {given.dimension}, batches of {given.batch_size:,}, learning rate {given.learning_rate}"

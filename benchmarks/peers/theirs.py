@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.peers.atomic_files import COLUMNS, PARTS
 from benchmarks.peers.sides import Validation
 from benchmarks.timing import stopwatch
 from mkg4rec.errors import PipelineError
+from mkg4rec.export.recbole import COLUMNS, PARTS
 from mkg4rec.models.data import TrainingData
 
 PROCESS = Path(__file__).with_name("recbole_process.py")
@@ -113,7 +113,7 @@ def common_settings(files: Path) -> dict[str, Any]:
     return {
         "data_path": str(files.parent.resolve()),
         "benchmark_filename": PARTS,
-        "load_col": COLUMNS,
+        "load_col": {kind: [name for name in COLUMNS[kind] if name.endswith("_id")] for kind in ("inter", "kg", "link")},
         "metrics": ["NDCG"],
         "topk": [20],
         "valid_metric": "NDCG@20",

@@ -57,7 +57,7 @@ def verify_features(dataset: str) -> None:
     Raises:
         PipelineError: they are not.
     """
-    params.load().dataset(dataset)
+    title_as_text = params.load().dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     catalogue = CATALOGUE.read(layout.catalogue)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
@@ -68,7 +68,7 @@ def verify_features(dataset: str) -> None:
         # The precision is the store's own: features made on a GPU are right on a CPU, too.
         current = replace(encoder.provenance(modality, weights, torch.float32), precision=recorded.precision)
         differences = recorded.differences(current)
-        mismatches = verify(table, read_contents(modality, catalogue, layout))
+        mismatches = verify(table, read_contents(modality, catalogue, layout, title_as_text))
         wrong += len(differences) + len(mismatches)
         print(f"{path}: {len(table):,} rows, {len(mismatches):,} mismatching{''.join(f'; {difference}' for difference in differences)}")
         for mismatch in mismatches[:SHOWN_MISMATCHES]:
@@ -86,13 +86,14 @@ def explain_item(dataset: str, item: str) -> None:
         PipelineError: the data set has no such item and no such entity.
     """
     settings = params.load()
-    settings.dataset(dataset)
+    title_as_text = settings.dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     device = choose_device(settings.embed.device)
     precision = choose_precision(settings.embed.precision, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     catalogue = CATALOGUE.read(layout.catalogue)
-    found = {modality: row for modality in Modality if (row := _row(read_contents(modality, catalogue, layout), item))}
+    contents = {modality: read_contents(modality, catalogue, layout, title_as_text) for modality in Modality}
+    found = {modality: row for modality, rows in contents.items() if (row := _row(rows, item))}
     if not found:
         raise PipelineError(f"{dataset}: no item of the catalogue and no attribute entity with a name is {item!r}.")
     for modality, row in found.items():

@@ -1,12 +1,14 @@
 """What is embedded: the poster and the text of an item, the name of an attribute entity."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
 import pyarrow as pa
+
+from mkg4rec.tables import untitled
 
 ItemId: TypeAlias = int | str
 
@@ -69,15 +71,25 @@ def item_posters(posters: pa.Table) -> dict[ItemId, Content]:
     return {item: Content(f"poster of item {item}", image) for item, image in rows}
 
 
-def item_texts(catalogue: pa.Table, descriptions: pa.Table) -> dict[ItemId, Content]:
+def item_texts(catalogue: pa.Table, descriptions: pa.Table, title_as_text: bool) -> dict[ItemId, Content]:
     """Title and description, as `title. description`, of the items that have a description, by item_id.
 
     The title goes first: an encoder reads some 70 tokens, and nothing names a film, or the series
-    that it belongs to, better.
+    that it belongs to, better. A title that only stands for a missing one is left out.
+
+    Args:
+        catalogue: as `tables.CATALOGUE`.
+        descriptions: as `tables.DESCRIPTIONS`.
+        title_as_text: whether an item without a description has its title and genres as text, as `title. genre, genre`.
     """
-    titles = dict(zip(catalogue["item_id"].to_pylist(), catalogue["title"].to_pylist(), strict=True))
-    rows = zip(descriptions["item_id"].to_pylist(), descriptions["text"].to_pylist(), strict=True)
-    return {item: Content(f"description of item {item}", f"{titles[item]}. {text}".encode()) for item, text in rows if item in titles}
+    of_item = dict(zip(descriptions["item_id"].to_pylist(), descriptions["text"].to_pylist(), strict=True))
+    rows = zip(*(catalogue[name].to_pylist() for name in ("item_id", "title", "genres")), strict=True)
+    texts = {
+        item: ". ".join(part for part in ("" if title == untitled(item) else title, of_item.get(item, ", ".join(genres))) if part)
+        for item, title, genres in rows
+        if title_as_text or item in of_item
+    }
+    return {item: Content(f"text of item {item}", text.encode()) for item, text in texts.items() if text}
 
 
 def attribute_names(entities: pa.Table) -> dict[str, Content]:
@@ -86,13 +98,6 @@ def attribute_names(entities: pa.Table) -> dict[str, Content]:
     return {entity: Content(f"name of entity {entity}", name.encode()) for entity, item, name in rows if item is None and name}
 
 
-def pairs(catalogue: pa.Table, posters: pa.Table, descriptions: pa.Table) -> list[Pair]:
-    """The items, in catalogue order, that have both a poster and a description."""
-    return list(_pairs(catalogue, posters, descriptions))
-
-
-def _pairs(catalogue: pa.Table, posters: pa.Table, descriptions: pa.Table) -> Iterator[Pair]:
-    poster_of, text_of = item_posters(posters), item_texts(catalogue, descriptions)
-    for item in catalogue["item_id"].to_pylist():
-        if item in poster_of and item in text_of:
-            yield Pair(poster_of[item], text_of[item])
+def pairs(posters: Mapping[int | str, Content], texts: Mapping[int | str, Content]) -> list[Pair]:
+    """The items that have both a poster and a text, in the order of `texts`."""
+    return [Pair(posters[item], text) for item, text in texts.items() if item in posters]

@@ -7,6 +7,11 @@ In a batch of B pairs with unit vectors v_i (images) and t_i (texts) and a learn
 each picture having to find its text among those of the batch, and each text its picture
 (Radford et al., ICML 2021, https://arxiv.org/abs/2103.00020, figure 3).
 
+Where there are texts alone, v_i and t_i are the vectors of two views of the same text, each without a random part of its
+tokens, which trains the text side to keep together what shares words (deletion as in CLEAR, Wu et al. 2020,
+https://arxiv.org/abs/2012.15466; views of one text as a pair as in Contriever, Izacard et al., TMLR 2022,
+https://arxiv.org/abs/2112.09118).
+
 A small catalogue is soon learned by heart, which spoils the vectors: what posters and texts of one kind
 have in common is learned first, and then unlearned. So some pairs are held out, and the weights that match
 them best are kept. They are judged by rank: their loss grows from the first epochs on, as s suits the
@@ -24,7 +29,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.features.contents import Pair
+from mkg4rec.features.contents import Content, Pair
 from mkg4rec.features.encoder import Encoder
 from mkg4rec.progress import progress
 from mkg4rec.tables import Modality
@@ -34,6 +39,11 @@ _BETAS, _EPSILON, _WEIGHT_DECAY = (0.9, 0.98), 1e-6, 0.2
 _WARM_UP = 0.1
 _MAX_GRADIENT_NORM = 1.0
 _MAX_LOG_SCALE = math.log(100)
+
+FEWEST_PAIRS = 2
+
+_DROPPED = 0.3
+"""Of the tokens of a text, in a view of it."""
 
 _HELD_OUT = 0.1
 _LEAST_HELD_OUT, _MOST_HELD_OUT = 10, 1000
@@ -62,16 +72,23 @@ class Epoch:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """Pairs as input of the model: (pairs, 3, height, width) and (pairs, context length)."""
+    """Pairs as input of the model: (pairs, 3, height, width), None where texts are their own other half, and (pairs, context length)."""
 
-    images: Tensor
+    images: Tensor | None
     texts: Tensor
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.texts)
 
     def __getitem__(self, rows: Tensor) -> "_Prepared":
-        return _Prepared(self.images[rows], self.texts[rows])
+        return _Prepared(None if self.images is None else self.images[rows], self.texts[rows])
+
+    def encoded(self, encoder: Encoder, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The unit vectors (pairs, D) of both halves; views of texts are drawn anew each time."""
+        if self.images is None:
+            first, second = (encoder.encode(Modality.TEXT, without_some_tokens(self.texts, _DROPPED).to(device)) for _ in range(2))
+            return first, second
+        return encoder.encode(Modality.VISUAL, self.images.to(device)), encoder.encode(Modality.TEXT, self.texts.to(device))
 
     def batches(self, order: Tensor, batch_size: int) -> "Iterator[_Prepared]":
         """All pairs in `order`, in the fewest batches; their sizes differ by one at most, so that none is left with a single pair."""
@@ -89,7 +106,7 @@ def train(encoder: Encoder, pairs: Sequence[Pair], epochs: int, batch_size: int,
     Raises:
         PipelineError: fewer than two pairs, or the loss is no longer finite.
     """
-    if len(pairs) < 2:
+    if len(pairs) < FEWEST_PAIRS:
         raise PipelineError(
             f"the encoder learns from items with both a poster and a description, at least two; there are {len(pairs)}. "
             "See the table of media status for why contents are missing, or take published weights (encoder.pretrained)."
@@ -98,8 +115,45 @@ def train(encoder: Encoder, pairs: Sequence[Pair], epochs: int, batch_size: int,
         torch.stack([encoder.prepare(Modality.VISUAL, pair.poster) for pair in progress(pairs, "posters")]),
         torch.stack([encoder.prepare(Modality.TEXT, pair.text) for pair in progress(pairs, "texts")]),
     )
-    number = min(round(_HELD_OUT * len(pairs)), _MOST_HELD_OUT)
-    held_out, kept = torch.randperm(len(pairs)).tensor_split([number if number >= _LEAST_HELD_OUT else 0])
+    return _train(encoder, prepared, epochs, batch_size, learning_rate, device)
+
+
+def train_on_texts(
+    encoder: Encoder, texts: Sequence[Content], epochs: int, batch_size: int, learning_rate: float, device: torch.device
+) -> list[Epoch]:
+    """As `train`, of the text side alone, on two views of each of `texts`; equal texts count once.
+
+    Raises:
+        PipelineError: fewer than two texts, or the loss is no longer finite.
+    """
+    distinct = list({content.sha256: content for content in texts}.values())
+    if len(distinct) < FEWEST_PAIRS:
+        raise PipelineError(
+            f"the encoder learns from posters and texts, or from two texts at least; there are {len(distinct)} texts and no two items with "
+            "both. See the table of media status for why contents are missing, or take published weights (encoder.pretrained)."
+        )
+    prepared = _Prepared(None, torch.stack([encoder.prepare(Modality.TEXT, text) for text in progress(distinct, "texts")]))
+    return _train(encoder, prepared, epochs, batch_size, learning_rate, device)
+
+
+def without_some_tokens(texts: Tensor, share: float) -> Tensor:
+    """Each text without about `share` of its tokens, at least one of them left, the others in their order, drawn from torch's generator.
+
+    Args:
+        texts: (B, context length): a start token, the text's own, an end token (the largest number), and zeros.
+    """
+    position = torch.arange(texts.shape[1])
+    end = texts.argmax(1, keepdim=True)
+    own = (position > 0) & (position < end)
+    draw = torch.rand(texts.shape)
+    drop = own & (draw < share) & (draw != draw.masked_fill(~own, -1).amax(1, keepdim=True))
+    order = drop.long().argsort(dim=1, stable=True)  # those that stay come first, in their order
+    return texts.masked_fill(drop, 0).gather(1, order)
+
+
+def _train(encoder: Encoder, prepared: _Prepared, epochs: int, batch_size: int, learning_rate: float, device: torch.device) -> list[Epoch]:
+    number = min(round(_HELD_OUT * len(prepared)), _MOST_HELD_OUT)
+    held_out, kept = torch.randperm(len(prepared)).tensor_split([number if number >= _LEAST_HELD_OUT else 0])
     training, validation = prepared[kept], prepared[held_out]
 
     model = encoder.to(device).model
@@ -163,16 +217,14 @@ def matching(images: Tensor, texts: Tensor) -> float:
 def _evaluate(encoder: Encoder, pairs: _Prepared, batch_size: int, device: torch.device) -> float:
     """The matching of `pairs`."""
     encoder.model.eval()
-    batches = list(pairs.batches(torch.arange(len(pairs)), batch_size))
-    images = torch.cat([encoder.encode(Modality.VISUAL, batch.images.to(device)) for batch in batches])  # (n, D)
-    texts = torch.cat([encoder.encode(Modality.TEXT, batch.texts.to(device)) for batch in batches])  # (n, D)
+    halves = [batch.encoded(encoder, device) for batch in pairs.batches(torch.arange(len(pairs)), batch_size)]
+    images, texts = (torch.cat(half) for half in zip(*halves, strict=True))  # (n, D)
     return matching(images, texts)
 
 
 def _loss(encoder: Encoder, batch: _Prepared, device: torch.device) -> tuple[Tensor, float]:
     """L of a batch, and the share of its posters and texts that find their other half first."""
-    images = encoder.encode(Modality.VISUAL, batch.images.to(device))  # (B, D)
-    texts = encoder.encode(Modality.TEXT, batch.texts.to(device))  # (B, D)
+    images, texts = batch.encoded(encoder, device)  # (B, D)
     similarity = images.detach() @ texts.detach().T  # (B, B)
     right = torch.arange(len(batch), device=device)
     found = [(similarity.argmax(side) == right).double().mean().item() for side in (0, 1)]

@@ -1,8 +1,9 @@
 """The posters and descriptions of a whole catalogue: an outcome for every item, a row for every content that is there."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -10,6 +11,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.media.fetching import Poster
 from mkg4rec.media.status import Failure, Outcome, Status
 from mkg4rec.sources.descriptions import FIELDS, Descriptions
+from mkg4rec.sources.isbn import address_by_isbn
 from mkg4rec.sources.posters import PosterAddresses
 from mkg4rec.sources.published import ItemId
 
@@ -17,27 +19,90 @@ POSTERS_PER_BATCH = 128
 """Posters that are read, and written as a row group, at a time."""
 
 NO_ADDRESS = Failure(Status.MISSING, "no poster address is published")
+NO_ADDRESS_NOR_ISBN = Failure(Status.MISSING, "no poster address is published, and the identifier is no ISBN-10")
 NO_LINE = Failure(Status.MISSING, "the source has no line for the item")
 NO_DESCRIPTION = Failure(Status.MISSING, "the source has no description")
 
 
-def poster_outcomes(items: Sequence[ItemId], published: PosterAddresses, fetched: Mapping[str, Poster | Failure]) -> list[Outcome]:
-    """What became of the poster of each of `items`, in their order.
+def poster_candidates(items: Sequence[ItemId], published: PosterAddresses, isbn_covers: str | None) -> dict[ItemId, list[str]]:
+    """The addresses where the poster of each of `items` may be, in the order in which they are tried.
 
     Args:
         items: the catalogue's.
-        published: where the posters should be.
-        fetched: by address, the poster or why there is none; every address of `items` is there.
+        published: where their source has them.
+        isbn_covers: a second address for items whose identifier is an ISBN-10, which stands for `{isbn}` in it; None for none.
+    """
+
+    def addresses(item: ItemId) -> list[str]:
+        second = address_by_isbn(isbn_covers, item) if isbn_covers else None
+        return [address for address in (published.addresses.get(item), second) if address]
+
+    return {item: addresses(item) for item in items}
+
+
+def fetch_candidates(
+    candidates: Mapping[ItemId, Sequence[str]], fetch: Callable[[list[str]], Mapping[str, Poster | Failure]]
+) -> dict[str, Poster | Failure]:
+    """What was found at the first address of every item, and at the next one of those that have no poster yet, and so on.
+
+    Args:
+        candidates: by item, addresses in the order in which they are tried.
+        fetch: gives for addresses, all different, the poster or why there is none.
+    """
+    fetched: dict[str, Poster | Failure] = {}
+    for choice in range(max(map(len, candidates.values()), default=0)):
+        without = (
+            addresses
+            for addresses in candidates.values()
+            if not any(isinstance(fetched.get(tried), Poster) for tried in addresses[:choice])
+        )
+        wanted = dict.fromkeys(addresses[choice] for addresses in without if len(addresses) > choice)
+        fetched |= fetch([address for address in wanted if address not in fetched])
+    return fetched
+
+
+def poster_outcomes(
+    items: Sequence[ItemId],
+    candidates: Mapping[ItemId, Sequence[str]],
+    fetched: Mapping[str, Poster | Failure],
+    nowhere: Failure = NO_ADDRESS,
+) -> list[Outcome]:
+    """What became of the poster of each of `items`, in their order.
+
+    The address is where the poster is, else the last that was tried.
+
+    Args:
+        items: the catalogue's.
+        candidates: by item, the addresses where its poster may be, in the order in which they were tried.
+        fetched: by address, the poster or why there is none; every address up to the first with a poster is there.
+        nowhere: what befell an item without any.
     """
 
     def outcome(item: ItemId) -> Outcome:
-        address = published.addresses.get(item, "")
-        if not address:
-            return Outcome.failed(NO_ADDRESS, address)
-        result = fetched[address]
-        return Outcome.failed(result, address) if isinstance(result, Failure) else Outcome.ok(address)
+        failures: list[tuple[str, Failure]] = []
+        for address in candidates[item]:
+            result = fetched[address]
+            if not isinstance(result, Failure):
+                return Outcome.ok(address)
+            failures.append((address, result))
+        return Outcome.failed(_together(failures), failures[-1][0]) if failures else Outcome.failed(nowhere, "")
 
     return [outcome(item) for item in items]
+
+
+def _together(failures: Sequence[tuple[str, Failure]]) -> Failure:
+    """What befell all addresses of an item: a single one's own failure; of several each host's, and missing if all are missing."""
+    if len(failures) == 1:
+        return failures[0][1]
+    status = next((failure.status for _, failure in failures if failure.status is not Status.MISSING), Status.MISSING)
+    return Failure(status, "; ".join(f"{_host(address)}: {failure.reason}" for address, failure in failures))
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or address[:80]
+    except ValueError:
+        return address[:80]
 
 
 def poster_rows(items: pa.Array, outcomes: Sequence[Outcome], fetched: Mapping[str, Poster | Failure]) -> pa.Table:

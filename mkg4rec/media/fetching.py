@@ -18,7 +18,8 @@ from mkg4rec.media.status import Failure, Status
 from mkg4rec.params import Media
 
 GIVE_UP_AFTER = 10
-"""Addresses of one host in a row that it did not answer, each after all its attempts, before its remaining ones are not tried."""
+"""Addresses of one host in a row that it did not answer, or answered by wanting fewer requests, each after all its attempts, before
+its remaining ones are not tried: Open Library would hold up a run for days otherwise."""
 
 # Definite is what the server said and would say again; the rest may pass before the next run.
 FAILURES = {
@@ -33,8 +34,10 @@ FAILURES = {
     Reason.HTML_PAGE: Failure(Status.BROKEN, "an HTML page in place of an image"),
     Reason.CHECKSUM: Failure(Status.BROKEN, "the bytes are not those expected", definite=False),
 }
-GIVEN_UP = Failure(Status.BROKEN, f"not tried, since its host did not answer {GIVE_UP_AFTER} times in a row", definite=False)
-SILENCE = (Reason.UNREACHABLE, Reason.TIMEOUT)
+GIVEN_UP = Failure(
+    Status.BROKEN, f"not tried, since its host did not answer, or wanted fewer requests, {GIVE_UP_AFTER} times in a row", definite=False
+)
+UNWILLING = (Reason.UNREACHABLE, Reason.TIMEOUT, Reason.RATE_LIMITED)
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,23 @@ def fetch_posters(
             downloader.forget(address)
 
 
+def decoded(path: Path, limits: Media) -> Poster | Failure:
+    """The image in the file `path`, decoded in full, or why it cannot be used."""
+    image = path.read_bytes()
+    try:
+        width, height = decoded_size(image, limits.max_bytes, limits.max_pixels)
+    except UnusableImageError as error:
+        return error.failure
+    return Poster(path, hashlib.sha256(image).hexdigest(), width, height)
+
+
 class _Fetcher:
     """Fetches one address after another, in many threads, and gives up hosts that do not answer."""
 
     def __init__(self, downloader: Downloader, limits: Media) -> None:
         self._downloader = downloader
         self._limits = limits
-        self._silences: Counter[str] = Counter()
+        self._unwilling: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def host_of(self, address: str) -> str:
@@ -98,7 +111,7 @@ class _Fetcher:
 
     def fetch(self, address: str) -> Poster | Failure:
         host = self.host_of(address)
-        if self._silences[host] >= GIVE_UP_AFTER:
+        if self._unwilling[host] >= GIVE_UP_AFTER:
             return GIVEN_UP
         try:
             path = self._downloader.fetch(address, max_bytes=self._limits.max_bytes, checksum=None)
@@ -106,24 +119,16 @@ class _Fetcher:
             self._count(host, error.reason)
             return self._failure(error.reason)
         self._count(host, None)
-        return self._decoded(path)
+        return decoded(path, self._limits)
 
     def _count(self, host: str, reason: Reason | None) -> None:
         with self._lock:
-            if reason in SILENCE:
-                self._silences[host] += 1
-            elif self._silences[host] < GIVE_UP_AFTER:
-                self._silences[host] = 0
+            if reason in UNWILLING:
+                self._unwilling[host] += 1
+            elif self._unwilling[host] < GIVE_UP_AFTER:
+                self._unwilling[host] = 0
 
     def _failure(self, reason: Reason) -> Failure:
         if reason is Reason.TOO_LARGE:
             return Failure(Status.TOO_LARGE, f"more than {self._limits.max_bytes:,} bytes")
         return FAILURES[reason]
-
-    def _decoded(self, path: Path) -> Poster | Failure:
-        image = path.read_bytes()
-        try:
-            width, height = decoded_size(image, self._limits.max_bytes, self._limits.max_pixels)
-        except UnusableImageError as error:
-            return error.failure
-        return Poster(path, hashlib.sha256(image).hexdigest(), width, height)

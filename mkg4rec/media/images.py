@@ -14,6 +14,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+SINGLE_PIXEL = Failure(Status.MISSING, "a single pixel in place of an image")
+"""What book shops answer where they have no cover."""
+
+
 class UnusableImageError(Exception):
     """The bytes are no image that can be used; `failure` says why."""
 
@@ -29,7 +33,7 @@ def decoded_size(image: bytes, max_bytes: int, max_pixels: int) -> tuple[int, in
     unpack to gigabytes is refused at no cost.
 
     Raises:
-        UnusableImageError: too many bytes or pixels, no image, or one that does not decode to its end.
+        UnusableImageError: too many bytes or pixels, a single pixel, no image, or one that does not decode to its end.
     """
     if len(image) > max_bytes:
         raise UnusableImageError(Failure(Status.TOO_LARGE, f"more than {max_bytes:,} bytes"))
@@ -40,6 +44,8 @@ def decoded_size(image: bytes, max_bytes: int, max_pixels: int) -> tuple[int, in
             if width * height > max_pixels:
                 raise UnusableImageError(too_many_pixels)
             picture.load()
+            if width * height == 1:
+                raise UnusableImageError(SINGLE_PIXEL)
     except UnusableImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

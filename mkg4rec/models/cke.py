@@ -79,7 +79,8 @@ class Cke(DotProduct):
         )
         self.transr = TransR(self.triplets.num_relations, hyperparameters.dimension)
         contents = (ItemContents(data.read_features(modality), data.num_items, hyperparameters) for modality in hyperparameters.modalities)
-        self.contents = cast(Sequence[ItemContents], nn.ModuleList(contents))
+        # A modality that no item has leaves nothing to reconstruct.
+        self.contents = cast(Sequence[ItemContents], nn.ModuleList(part for part in contents if len(part.items)))
         self.to(data.train.items.device)
         facts = self.triplets
         self.negative_tails = TailSampler(facts.heads, facts.relations, facts.tails, facts.num_entities)
@@ -105,7 +106,9 @@ class Cke(DotProduct):
         return loss
 
     def fact_loss(self, facts: Tensor) -> Tensor:
-        """TransR's loss of (B,) facts, each beside one with a corrupted tail (section 4.1)."""
+        """TransR's loss of (B,) facts, each beside one with a corrupted tail (section 4.1); 0 where the graph has none."""
+        if not len(facts):
+            return self.entities.new_zeros(())
         heads, tails = self.triplets.heads[facts], self.triplets.tails[facts]
         embedded = F.embedding(torch.stack([heads, tails, self.negative_tails.draw(facts)]), self.entities)
         return self.transr.loss(embedded[0], self.triplets.relations[facts], embedded[1], embedded[2])
@@ -147,7 +150,9 @@ class ItemContents(nn.Module):
         return self.autoencoder.encode(self.vectors)
 
     def reconstruction_loss(self, chosen: Tensor) -> Tensor:
-        """Of (B,) contents."""
+        """Of (B,) contents; 0 where no item has one."""
+        if not len(chosen):
+            return self.vectors.new_zeros(())
         return self.autoencoder.reconstruction_loss(self.vectors[chosen])
 
 

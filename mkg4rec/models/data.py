@@ -43,7 +43,7 @@ class ItemContents:
     """What is published of the items beside the graph.
 
     Attributes:
-        texts: title and description of each item, or the title alone.
+        texts: title and description of each item, or the title alone, "" where there is neither.
         years: (items,) float64, NaN where unknown.
     """
 

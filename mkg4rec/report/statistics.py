@@ -45,7 +45,7 @@ def statistics(positives: pa.Table, entities: pa.Table, relations: pa.Table) -> 
         "interactions": len(positives),
         "entities": len(entities),
         "relations": len(relations),
-        "triplets": pc.sum(relations["triplets"]).as_py(),
+        "triplets": pc.sum(relations["triplets"], min_count=0).as_py(),
     }
     largest = relations.sort_by([("triplets", "descending"), ("relation", "ascending")])
     return Statistics(

@@ -1,7 +1,9 @@
 """A gzip file of text, streamed as large pieces of whole lines, in constant memory."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,6 +15,7 @@ from mkg4rec.progress import bar
 PIECE_BYTES = 8 << 20
 LONGEST_LINE = 16 << 20
 
+_SMALL_STEP = 1 << 10
 _GZIP_MAGIC = b"\x1f\x8b"
 # isal's type stub has its exception as an instance.
 _DAMAGE = (EOFError, gzip.BadGzipFile, cast(type[Exception], igzip_lib.IsalError))
@@ -46,6 +49,32 @@ def whole_lines(path: Path, piece_bytes: int = PIECE_BYTES, longest_line: int = 
                 f"{path}: damaged or cut off: unpacking stopped within the first {packed.tell():,} of {total:,} bytes ({error}); "
                 "delete the file and download it again."
             ) from error
+
+
+def numbered_lines(path: Path, piece_bytes: int = PIECE_BYTES, longest_line: int = LONGEST_LINE) -> Iterator[tuple[int, bytes]]:
+    """As `whole_lines`, each piece with the number (from 1) of its first line.
+
+    Raises:
+        PipelineError: no such file, not gzip, damaged, or cut off, and where: `path:line`.
+    """
+    _check_magic(path)
+    line = 1
+    try:
+        for piece in whole_lines(path, piece_bytes, longest_line):
+            yield line, piece
+            line += piece.count(b"\n")
+    except PipelineError as error:
+        where = _first_lost_line(path)
+        raise PipelineError(f"{path}:{where}: from this line on the file cannot be unpacked. {error}") from error
+
+
+def _first_lost_line(path: Path) -> int:
+    """The line in which a damaged file stops to unpack, found by unpacking it once more in small steps."""
+    line = 1
+    with gzip.open(path) as text, suppress(EOFError, OSError, zlib.error):
+        while step := text.read1(_SMALL_STEP):
+            line += step.count(b"\n")
+    return line
 
 
 def _check_magic(path: Path) -> None:

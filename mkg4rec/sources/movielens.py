@@ -12,11 +12,12 @@ from pyarrow import csv
 
 from mkg4rec.download.archive import unpacked
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.ratings import Published
+from mkg4rec.sources.ratings import Published, attribute_rows
 
 RATING_FIELDS = ("UserID", "MovieID", "Rating", "Timestamp")
 MOVIE_FIELDS = ("MovieID", "Title", "Genres")
 NO_GENRES = "(no genres listed)"
+GENRE = "metadata.genre"
 
 _LARGEST = 2**63 - 1
 _NUMBER = re.compile(rb"[0-9]+")
@@ -24,6 +25,8 @@ _TITLE_AND_YEAR = re.compile(r"(?P<title>.*\S)\s*\((?P<year>[0-9]{4})\)")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _RATINGS_SCHEMA = pa.schema([("user_id", pa.int64()), ("item_id", pa.int64()), ("rating", pa.float32()), ("timestamp", pa.int64())])
 _ITEMS_SCHEMA = pa.schema([("item_id", pa.int64()), ("title", pa.string()), ("year", pa.int32()), ("genres", pa.list_(pa.string()))])
+# Poster addresses and plots are published elsewhere.
+_CONTENTS = pa.schema([("item_id", pa.int64()), ("line", pa.int64()), ("cover", pa.string()), ("description", pa.string())])
 
 
 def read(archive: Path) -> Published:
@@ -35,7 +38,12 @@ def read(archive: Path) -> Published:
     with unpacked(archive) as folder:
         ratings = parse_ratings(*_member(folder, "ratings.dat", archive))
         items = parse_movies(*_member(folder, "movies.dat", archive))
-    return Published(ratings, items)
+    facts = (
+        (item, GENRE, genre)
+        for item, genres in zip(*(items[name].to_pylist() for name in ("item_id", "genres")), strict=True)
+        for genre in genres
+    )
+    return Published(ratings, items, attribute_rows(facts, pa.int64()), _CONTENTS.empty_table())
 
 
 def parse_ratings(content: bytes, where: str) -> pa.Table:

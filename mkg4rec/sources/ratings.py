@@ -1,28 +1,46 @@
 """What a source of ratings publishes, whatever its format, and how it becomes the tables of the pipeline.
 
-A format is one module beside this one with a function that reads an archive into `Published`.
+A format is one module beside this one with a function that reads its files into `Published`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mkg4rec.tables import INTERACTIONS, ITEMS
+from mkg4rec.tables import ATTRIBUTES, INTERACTIONS, ITEMS, untitled
 
 
 @dataclass(frozen=True)
 class Published:
-    """Ratings and items as an archive has them, already checked value by value.
+    """Ratings and items as their source has them, already checked value by value.
 
     Attributes:
         ratings: the columns of `tables.INTERACTIONS`, row by row as published: in any order, a (user, item) perhaps repeated.
         items: the columns of `tables.ITEMS`, an item_id once, in any order.
+        attributes: a table as `tables.ATTRIBUTES`.
+        contents: a table as `tables.PUBLISHED_CONTENTS`.
     """
 
     ratings: pa.Table
     items: pa.Table
+    attributes: pa.Table
+    contents: pa.Table
+
+
+def attribute_rows(facts: Iterable[tuple[int | str, str, str]], identifier: pa.DataType) -> pa.Table:
+    """The table `tables.ATTRIBUTES` of facts (item_id, relation, name), in any order, perhaps repeated.
+
+    Args:
+        facts: what the metadata says.
+        identifier: the type of the item ids.
+    """
+    rows = sorted(set(facts))
+    types = (identifier, pa.string(), pa.string())
+    schema = pa.schema([(column.name, kind) for column, kind in zip(ATTRIBUTES.columns, types, strict=True)])
+    return pa.table([[row[column] for row in rows] for column in range(len(types))], schema=schema)
 
 
 def latest_ratings(ratings: pa.Table) -> pa.Table:
@@ -46,7 +64,7 @@ def described_items(items: pa.Table, ratings: pa.Table) -> pa.Table:
     placeholders = pa.table(
         [
             undescribed,
-            [f"item {identifier}" for identifier in undescribed.to_pylist()],
+            [untitled(identifier) for identifier in undescribed.to_pylist()],
             pa.nulls(len(undescribed), pa.int32()),
             pa.array([[]] * len(undescribed), pa.list_(pa.string())),
         ],

@@ -10,17 +10,19 @@ import pytest
 import torch
 
 from benchmarks.peers import __main__ as command_line
-from benchmarks.peers import atomic_files, environment, pairs
+from benchmarks.peers import environment, pairs
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.pairs import PEERS, Sameness
 from benchmarks.peers.race import Milestone, run
 from benchmarks.peers.sides import Validation
 from benchmarks.peers.theirs import RecBole
 from mkg4rec.errors import PipelineError
+from mkg4rec.export import recbole
 from mkg4rec.models import registry
 from mkg4rec.models.base import Neural
 from mkg4rec.params import load
-from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
+from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS
+from stages.built import built_dataset
 from stages.layout import Layout
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
@@ -58,30 +60,14 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     mids = ["m.01", "m.02", "m.03"]
     nothing = {"title": ["", "", ""], "year": pa.nulls(3, pa.int32()), "genres": pa.array([[], [], []], pa.list_(pa.string()))}
     CATALOGUE.write(pa.table({"item_id": identifiers, "entity": mids} | nothing), layout.catalogue)
+    nothing_told = {"item_id": pa.array([], pa.string()), "text": pa.array([], pa.string()), "sha256": pa.array([], pa.string())}
+    DESCRIPTIONS.write(pa.table(nothing_told), layout.descriptions)
     entities = {"entity": [*mids, "m.0x"], "item_id": [*identifiers, None], "name": pa.nulls(4, pa.string())}
     ENTITIES.write(pa.table(entities), layout.entities)
     RELATIONS.write(pa.table({"relation": ["film.film.genre", "film.film.sequel"], "triplets": [1, 1]}), layout.relations)
     triplets = {"head": [0, 0], "relation": [0, 1], "tail": [3, 1]}
     TRIPLETS.write(pa.table({name: pa.array(values, pa.int32()) for name, values in triplets.items()}), layout.triplets)
     return layout
-
-
-def test_the_atomic_files_are_as_recbole_documents_them(layout: Layout, tmp_path: Path) -> None:
-    folder = tmp_path / "files" / DATASET
-    atomic_files.write(layout, folder)
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {
-        "tiny.train.inter": "user_id:token\titem_id:token\n1\tB00A\n1\tB00B\n2\tB00A\n3\tB00C\n4\tB00B\n",
-        "tiny.valid.inter": "user_id:token\titem_id:token\n2\tB00B\n3\tB00A\n",
-        "tiny.test.inter": "user_id:token\titem_id:token\n4\tB00C\n",
-        "tiny.kg": "head_id:token\trelation_id:token\ttail_id:token\nm.01\tfilm.film.genre\tm.0x\nm.01\tfilm.film.sequel\tm.02\n",
-        "tiny.link": "item_id:token\tentity_id:token\nB00A\tm.01\nB00B\tm.02\n",
-    }
-
-
-def test_a_data_set_that_is_not_built_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PipelineError, match=r"data/tiny/split/train\.parquet: .*dvc repro"):
-        atomic_files.write(Layout(DATASET), tmp_path / "files")
 
 
 @pytest.fixture
@@ -280,7 +266,7 @@ def test_requirements_are_pinned() -> None:
 @pytest.mark.parametrize("model", ["BPR", "CKE"])
 def test_recbole_reads_what_is_written_for_it(layout: Layout, tmp_path: Path, model: str) -> None:
     files = tmp_path / "files" / DATASET
-    atomic_files.write(layout, files)
+    recbole.write(built_dataset(layout), files)
     settings = {"embedding_size": 4, "kg_embedding_size": 4, "train_batch_size": 8, "eval_batch_size": 64}
     with RecBole(environment.interpreter(INSTALLED), model, files, settings) as theirs:
         assert theirs.sizes == {"users": 4, "items": 3, "interactions": 5, "triplets": 2 if model == "CKE" else 0}

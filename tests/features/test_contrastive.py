@@ -7,13 +7,14 @@ from torch import Tensor
 
 from mkg4rec.device import seed_everything
 from mkg4rec.errors import PipelineError
-from mkg4rec.features.contents import Pair
-from mkg4rec.features.contrastive import Epoch, _evaluate, matching, train
+from mkg4rec.features.contents import Content, Pair
+from mkg4rec.features.contrastive import Epoch, _evaluate, matching, train, train_on_texts, without_some_tokens
 from mkg4rec.features.encoder import Encoder, create
 from mkg4rec.tables import Modality
 from tests.features.pictures import COLOURS, planted_pairs, poster, text
 
 CPU = torch.device("cpu")
+SERIES = [("Harry Potter", "magic"), ("Dune", "sand"), ("Foundation", "stars"), ("Narnia", "winter")]
 
 
 def trained(seed: int, pairs: Sequence[Pair], epochs: int, batch_size: int = 8) -> tuple[Encoder, list[Epoch]]:
@@ -88,3 +89,36 @@ def test_a_diverging_training_is_an_error_that_says_what_to_lower() -> None:
     seed_everything(0)
     with pytest.raises(PipelineError, match="lower encoder"):
         train(create("catalogue-clip"), planted_pairs(4), 40, batch_size=4, learning_rate=1e38, device=CPU)
+
+
+def test_texts_alone_bring_together_what_shares_words() -> None:
+    seed_everything(0)
+    encoder = create("catalogue-clip")
+    texts = [Content("text", f"{series} volume {number} of {place}".encode()) for series, place in SERIES for number in range(12)]
+    log = train_on_texts(encoder, [*texts, *texts], epochs=6, batch_size=16, learning_rate=1e-3, device=CPU)
+    assert log[-1].loss < log[0].loss
+    unseen = [Content("text", f"{series} volume {number} of {place}".encode()) for series, place in SERIES for number in (77, 78)]
+    with torch.inference_mode():
+        vectors = encoder.encode(Modality.TEXT, torch.stack([encoder.prepare(Modality.TEXT, text) for text in unseen]))
+    nearest = (vectors @ vectors.T).fill_diagonal_(-1).argmax(1)
+    assert nearest.tolist() == [row ^ 1 for row in range(len(unseen))]
+
+
+def test_fewer_than_two_different_texts_teach_nothing() -> None:
+    text_alone = Content("text", b"the only one")
+    with pytest.raises(PipelineError, match="there are 1 texts and no two items with both"):
+        train_on_texts(create("catalogue-clip"), [text_alone, text_alone], 1, batch_size=4, learning_rate=1e-3, device=CPU)
+
+
+def test_a_view_of_a_text_keeps_its_ends_and_the_order_of_what_is_left() -> None:
+    texts = torch.tensor([[90, 1, 2, 3, 4, 5, 99, 0], [90, 7, 99, 0, 0, 0, 0, 0], [90, 99, 0, 0, 0, 0, 0, 0]])
+    torch.manual_seed(0)
+    lengths = set()
+    for _ in range(200):
+        first, single, empty = without_some_tokens(texts, 0.5).tolist()
+        own = [token for token in first if token][1:-1]
+        assert first == [90, *own, 99] + [0] * (6 - len(own))
+        assert own == sorted(own) != []
+        lengths.add(len(own))
+        assert (single, empty) == (texts[1].tolist(), texts[2].tolist())
+    assert lengths == {1, 2, 3, 4, 5}

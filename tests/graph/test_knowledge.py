@@ -1,6 +1,7 @@
 """The graph against a literal reference in loops, and its rules one by one."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -11,16 +12,27 @@ from hypothesis import strategies as st
 
 from mkg4rec.graph.knowledge import KnowledgeGraph, build
 from mkg4rec.sources.freebase import FACTS
+from mkg4rec.sources.ratings import attribute_rows
 from mkg4rec.tables import ENTITIES, RELATIONS, TRIPLETS
 
 Fact = tuple[str, str, str]
 Node = tuple[str, int | None]
 
 MIDS = [f"m.{letter}" for letter in "abcdefgh"] + ["g.1"]
+NO_ATTRIBUTES = attribute_rows([], pa.int64())
 facts_of_few = st.lists(st.tuples(st.sampled_from(MIDS), st.sampled_from(["r.x", "r.y", "r.z"]), st.sampled_from(MIDS)), max_size=40)
 
 
-def build_slowly(items: list[str], facts: list[Fact], min_entity: int, min_relation: int) -> set[tuple[Node, str, Node]]:
+Attribute = tuple[int, str, str]
+attributes_of_few = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["metadata.genre", "metadata.brand"]), st.sampled_from(["Drama", "a:b", "m.a"])),
+    max_size=15,
+)
+
+
+def build_slowly(
+    items: list[str], facts: list[Fact], attributes: list[Attribute], min_entity: int, min_relation: int
+) -> set[tuple[Node, str, Node]]:
     """Triplets between nodes: (MID, row in the catalogue or None)."""
 
     def nodes(mid: str) -> list[Node]:
@@ -32,7 +44,7 @@ def build_slowly(items: list[str], facts: list[Fact], min_entity: int, min_relat
         if head_mid != tail_mid
         for head in nodes(head_mid)
         for tail in nodes(tail_mid)
-    }
+    } | {((items[row], row), relation, (f"{relation}:{name}", None)) for row, relation, name in attributes}
     while True:
         of_entity = Counter(node for head, _, tail in triplets for node in (head, tail))
         of_relation = Counter(relation for _, relation, _ in triplets)
@@ -50,16 +62,22 @@ def build_slowly(items: list[str], facts: list[Fact], min_entity: int, min_relat
 @given(
     items=st.lists(st.sampled_from(MIDS[:5]), min_size=1, max_size=6),
     facts=facts_of_few,
+    attributes=attributes_of_few,
     min_entity=st.integers(1, 4),
     min_relation=st.integers(1, 6),
     random=st.randoms(use_true_random=False),
 )
-def test_the_graph_is_the_slow_one(items: list[str], facts: list[Fact], min_entity: int, min_relation: int, random: Random) -> None:
-    graph = _build(items, facts, min_entity, min_relation)
-    assert _triplets_by_name(graph, len(items)) == build_slowly(items, facts, min_entity, min_relation)
+def test_the_graph_is_the_slow_one(
+    items: list[str], facts: list[Fact], attributes: list[Attribute], min_entity: int, min_relation: int, random: Random
+) -> None:
+    attributes = [row for row in attributes if row[0] < len(items)]
+    graph = _build(items, facts, min_entity, min_relation, attributes)
+    assert _triplets_by_name(graph, len(items)) == build_slowly(items, facts, attributes, min_entity, min_relation)
     assert len(graph.triplets) == len(_triplets_by_name(graph, len(items)))
+    for name, entity in zip(graph.entities["name"].to_pylist(), graph.entities["entity"].to_pylist(), strict=True):
+        assert name == (entity.partition(":")[2] if entity.startswith("metadata.") else f"name of {entity}")
     random.shuffle(facts)
-    again = _build(items, facts, min_entity, min_relation)
+    again = _build(items, facts, min_entity, min_relation, attributes)
     assert (graph.entities, graph.relations, graph.triplets) == (again.entities, again.relations, again.triplets)
 
 
@@ -101,7 +119,7 @@ def test_items_on_one_entity_share_its_facts() -> None:
 def test_item_ids_may_be_strings() -> None:
     catalogue = pa.table({"item_id": ["0001", "000X"], "entity": ["m.b", "m.a"]})
     facts = pa.Table.from_pylist([{"head": "m.a", "relation": "r.x", "tail": "m.c"}], FACTS)
-    graph = build(catalogue, facts, 1, 1, _names_of)
+    graph = build(catalogue, facts, attribute_rows([], pa.string()), 1, 1, _names_of)
     assert graph.entities["item_id"].to_pylist() == ["0001", "000X", None]
 
 
@@ -109,7 +127,7 @@ def test_item_ids_may_be_strings() -> None:
 def test_the_catalogue_may_come_in_chunks(chunks: int) -> None:
     catalogue = pa.concat_tables([_catalogue(["m.a", "m.b"])] * chunks)
     facts = pa.Table.from_pylist([{"head": "m.b", "relation": "r.x", "tail": "m.c"}], FACTS)
-    graph = build(catalogue, facts, 1, 1, _names_of)
+    graph = build(catalogue, facts, NO_ATTRIBUTES, 1, 1, _names_of)
     assert graph.triplets["head"].to_pylist() == list(range(1, 2 * chunks, 2))
 
 
@@ -121,9 +139,10 @@ def _names_of(entities: pa.Array) -> pa.Array:
     return pa.array([f"name of {entity}" for entity in entities.to_pylist()], pa.string())
 
 
-def _build(items: list[str], facts: list[Fact], min_entity: int, min_relation: int) -> KnowledgeGraph:
+def _build(items: list[str], facts: list[Fact], min_entity: int, min_relation: int, attributes: Sequence[Attribute] = ()) -> KnowledgeGraph:
     table = pa.table([pa.array(column, pa.string()) for column in (zip(*facts, strict=True) if facts else ([], [], []))], schema=FACTS)
-    graph = build(_catalogue(items), table, min_entity, min_relation, _names_of)
+    told = [(row + 1, relation, name) for row, relation, name in attributes]
+    graph = build(_catalogue(items), table, attribute_rows(told, pa.int64()), min_entity, min_relation, _names_of)
     for contract, rows in ((ENTITIES, graph.entities), (RELATIONS, graph.relations), (TRIPLETS, graph.triplets)):
         contract.check(rows, Path(contract.name))
     return graph

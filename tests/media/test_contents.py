@@ -6,7 +6,15 @@ import pytest
 
 from mkg4rec import tables
 from mkg4rec.errors import PipelineError
-from mkg4rec.media.contents import POSTERS_PER_BATCH, description_outcomes, description_rows, poster_outcomes, poster_rows
+from mkg4rec.media.contents import (
+    POSTERS_PER_BATCH,
+    description_outcomes,
+    description_rows,
+    fetch_candidates,
+    poster_candidates,
+    poster_outcomes,
+    poster_rows,
+)
 from mkg4rec.media.fetching import Poster
 from mkg4rec.media.status import Failure, Outcome, Status
 from mkg4rec.sources.descriptions import BrokenLine, Description, Descriptions
@@ -42,7 +50,7 @@ def test_posters_in_catalogue_order_two_items_of_one_address_and_those_without(t
         "https://host/torn": TORN,
     }
 
-    outcomes = poster_outcomes(items.to_pylist(), published, fetched)
+    outcomes = poster_outcomes(items.to_pylist(), poster_candidates(items.to_pylist(), published, None), fetched)
     assert [outcome.status for outcome in outcomes] == [Status.OK, Status.OK, Status.BROKEN, Status.MISSING, Status.OK]
     assert outcomes[2] == Outcome(Status.BROKEN, "torn", "https://host/torn")
     assert outcomes[3].address == "" != outcomes[3].reason
@@ -93,3 +101,47 @@ def test_descriptions_and_where_each_comes_from(tmp_path: Path) -> None:
     rows = description_rows(items, outcomes, published)
     tables.DESCRIPTIONS.check(rows, tmp_path)
     assert rows.to_pylist() == [{"item_id": "a", "text": "A film.", "sha256": hashlib.sha256(b"A film.").hexdigest()}]
+
+
+def test_a_second_address_is_asked_only_for_items_without_a_poster(tmp_path: Path) -> None:
+    items: list[int | str] = ["0306406152", "080442957X", "0001055178", "B00X"]
+    published = PosterAddresses({items[0]: "https://a/1", items[1]: "https://a/torn", items[3]: "https://a/torn"}, unreadable=0, repeated=0)
+    candidates = poster_candidates(items, published, "https://b/{isbn}")
+    assert list(candidates.values()) == [
+        ["https://a/1", "https://b/0306406152"],
+        ["https://a/torn", "https://b/080442957X"],
+        ["https://b/0001055178"],
+        ["https://a/torn"],
+    ]
+    there = {"https://a/1": kept(tmp_path, "1", picture(seed=1)), "https://b/080442957X": kept(tmp_path, "2", picture(seed=2))}
+    asked: list[list[str]] = []
+
+    def fetch(addresses: list[str]) -> dict[str, Poster | Failure]:
+        asked.append(addresses)
+        return {address: there.get(address, TORN) for address in addresses}
+
+    fetched = fetch_candidates(candidates, fetch)
+    assert asked == [["https://a/1", "https://a/torn", "https://b/0001055178"], ["https://b/080442957X"]]
+    outcomes = poster_outcomes(items, candidates, fetched)
+    assert [outcome.address for outcome in outcomes] == ["https://a/1", "https://b/080442957X", "https://b/0001055178", "https://a/torn"]
+    assert [outcome.status for outcome in outcomes] == [Status.OK, Status.OK, Status.BROKEN, Status.BROKEN]
+    assert fetch_candidates({}, fetch) == {}
+
+
+def test_the_reasons_of_all_addresses_are_told() -> None:
+    gone, torn = Failure(Status.MISSING, "gone"), TORN
+    fetched = {"https://a/1": gone, "https://b/1": torn, "https://b/2": gone, "http://[bad": gone}
+    candidates: dict[int | str, list[str]] = {
+        1: ["https://a/1", "https://b/1"],
+        2: ["https://a/1", "https://b/2"],
+        3: ["http://[bad", "https://b/2"],
+        4: [],
+    }
+    nowhere = Failure(Status.MISSING, "nowhere")
+    outcomes = poster_outcomes([1, 2, 3, 4], candidates, fetched, nowhere)
+    assert outcomes == [
+        Outcome(Status.BROKEN, "a: gone; b: torn", "https://b/1"),
+        Outcome(Status.MISSING, "a: gone; b: gone", "https://b/2"),
+        Outcome(Status.MISSING, "http://[bad: gone; b: gone", "https://b/2"),
+        Outcome(Status.MISSING, "nowhere", ""),
+    ]

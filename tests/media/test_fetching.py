@@ -179,6 +179,14 @@ def test_a_host_that_never_answers_is_given_up_and_others_are_not(server: Server
     assert all(results[address] in (GIVEN_UP, FAILURES[Reason.UNREACHABLE]) for address in silent)
 
 
+def test_a_host_that_keeps_asking_for_fewer_requests_is_given_up(tmp_path: Path, server: Server) -> None:
+    fetching = Fetching(tmp_path, Mirror(), HTTP.model_copy(update={"attempts": 1}))
+    addresses = [server.answer(f"/{number}.jpg", Answer(status=429)) for number in range(3 * GIVE_UP_AFTER)]
+    results = list(fetching(*addresses, limits=LIMITS.model_copy(update={"workers": 1})).values())
+    assert results.count(FAILURES[Reason.RATE_LIMITED]) == len(server.requests) == GIVE_UP_AFTER
+    assert results.count(GIVEN_UP) == 2 * GIVE_UP_AFTER
+
+
 def test_a_host_that_answers_now_and_then_is_not_given_up(tmp_path: Path, server: Server) -> None:
     fetching = Fetching(tmp_path, Mirror(), HTTP.model_copy(update={"attempts": 1, "read_timeout": 0.1}))
     limits = LIMITS.model_copy(update={"workers": 1})

@@ -24,6 +24,11 @@ def test_size_of_an_image(image_format: str) -> None:
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
+def test_a_single_pixel_is_no_image(image_format: str) -> None:
+    assert failure(picture(image_format, (1, 1))) == Failure(Status.MISSING, "a single pixel in place of an image")
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_truncated_images_are_broken(image_format: str, share: float) -> None:
     whole = picture(image_format, (64, 64))

@@ -1,5 +1,6 @@
 """What every registered model must do, found by name: a new model is tested by being there."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from mkg4rec.device import seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import accuracy
 from mkg4rec.evaluation.ranking import Scorer, rank
+from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.models import registry
-from mkg4rec.models.base import ClosedForm, Model, Neural
+from mkg4rec.models.base import ClosedForm, Input, Model, Neural
 from mkg4rec.models.data import TrainingData
+from mkg4rec.tables import Modality
 from mkg4rec.training.checkpoints import Checkpoint
 from mkg4rec.training.loop import Arithmetic, fit
 from tests.conftest import ROOT
@@ -87,3 +90,27 @@ def test_refuses_unknown_and_impossible_hyperparameters(trained: tuple[str, Trai
         if isinstance(values[key], int | float) and not isinstance(values[key], bool):
             with pytest.raises(PipelineError, match=rf"models\.{name}\.{key}"):
                 registry.hyperparameters(name, values | {key: -1})
+
+
+WITH_FEATURES = [name for name in registry.names() if Input.FEATURES in registry.model_class(name).reads]
+
+
+@pytest.mark.parametrize("having", [0, 1])
+@pytest.mark.parametrize("name", WITH_FEATURES)
+def test_a_modality_may_be_there_for_hardly_any_item_or_none(name: str, having: int, tmp_path: Path) -> None:
+    data, _ = checkerboard()
+
+    def read(modality: str) -> FeatureMatrix:
+        whole = data.read_features(modality)
+        few = whole.present & (whole.present.cumsum(0) <= having) if modality == Modality.VISUAL else whole.present
+        return FeatureMatrix(whole.vectors * few.unsqueeze(1), few)
+
+    without = replace(data, read_features=read)
+    model = _trained(name, without, tmp_path / "training")
+    scores = _all_scores(model.scorer(), data)
+    assert scores.isfinite().all()
+    lists = rank(model.scorer(), torch.arange(data.num_users), data.train, 2, 16)
+    assert accuracy(lists, data.valid, (2,))["recall@2"].mean() > 0.9
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model", without)
+    assert torch.equal(_all_scores(registry.load(name, _hyperparameters(name), tmp_path / "model", without), data), scores)

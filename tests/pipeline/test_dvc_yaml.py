@@ -39,5 +39,12 @@ def test_depends_on_the_modules_that_it_imports(name: str) -> None:
 
 
 def test_every_stage_script_is_a_stage() -> None:
-    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "layout", "inputs", "results"}
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__", "built", "layout", "inputs", "results"}
     assert scripts == set(_stages())
+
+
+def test_what_the_user_brings_is_no_output() -> None:
+    # DVC removes outputs that its lock file does not know: `dvc exp run` would take the user's only copy.
+    outputs = [out if isinstance(out, str) else next(iter(out)) for stage in _stages().values() for out in stage.get("outs", [])]
+    assert outputs
+    assert [out for out in outputs if out.partition("/")[0] == "own"] == []

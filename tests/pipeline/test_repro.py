@@ -21,6 +21,7 @@ LAYOUT = Layout("demo")
 MODELS = ("multi_kg4rec", "ease")
 BY_DATASET = (
     "synthesize",
+    "bring",
     "download",
     "prepare",
     "link",
@@ -140,7 +141,7 @@ def test_a_schema_says_what_a_table_holds(built: Clone, path: Path) -> None:
 def test_the_dump_stays_out_of_the_cache(built: Clone) -> None:
     outputs = yaml.safe_load(built.read("dvc.lock"))["stages"]["download@demo"]["outs"]
     cached = {out["path"]: (built.path / ".dvc/cache/files/md5" / out["md5"][:2] / out["md5"][2:]).exists() for out in outputs}
-    assert cached == {str(LAYOUT.raw(role)): role != "dump" for role in ("descriptions", "dump", "links", "posters", "ratings")}
+    assert cached == {str(LAYOUT.raw(role)): role != "dump" for role in ("descriptions", "dump", "links", "metadata", "posters", "ratings")}
 
 
 def test_nothing_is_left_half_written(built: Clone) -> None:

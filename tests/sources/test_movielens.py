@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.sources.movielens import parse_movies, parse_ratings, read
-from mkg4rec.tables import INTERACTIONS, ITEMS
+from mkg4rec.tables import ATTRIBUTES, INTERACTIONS, ITEMS, PUBLISHED_CONTENTS
 
 Rating = tuple[int, int, int, int]
 
@@ -162,6 +162,19 @@ def test_an_archive_gives_ratings_and_films_as_published(tmp_path: Path) -> None
     }
     assert published.items.to_pylist() == [{"item_id": 1, "title": "M", "year": 1931, "genres": ["Crime"]}]
     assert published.items.schema.field("year").type == pa.int32()
+
+
+def test_genres_are_what_the_metadata_says(tmp_path: Path) -> None:
+    movies = b"7::Heat (1995)::Crime|Action|Crime\n3::Untold (1990)::\n1::M (1931)::Crime\n"
+    published = read(archive_of(tmp_path, ratings=b"2::1::5::7\n", movies=movies))
+    ATTRIBUTES.check(published.attributes, tmp_path)
+    assert [tuple(row.values()) for row in published.attributes.to_pylist()] == [
+        (1, "metadata.genre", "Crime"),
+        (7, "metadata.genre", "Action"),
+        (7, "metadata.genre", "Crime"),
+    ]
+    PUBLISHED_CONTENTS.check(published.contents, tmp_path)
+    assert len(published.contents) == 0
 
 
 def test_a_bad_line_is_named_with_archive_and_member(tmp_path: Path) -> None:

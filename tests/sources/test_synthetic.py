@@ -35,6 +35,8 @@ from stages import synthesize
 from tests.conftest import ROOT
 
 DEMO = params.load(ROOT / "params.yaml").dataset("demo")
+assert isinstance(DEMO.sources, Sources)
+SOURCES = DEMO.sources
 SMALL = Synthetic(seed=3, users=40, items=48, entities=150, interactions=480)
 
 
@@ -47,7 +49,7 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def published(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mirror")
-    publish(world, DEMO.sources, folder)
+    publish(world, SOURCES, folder)
     return folder
 
 
@@ -93,7 +95,7 @@ def ndcg(scores: NDArray[np.float64], seen: NDArray[np.bool_], relevant: NDArray
 
 
 def small(folder: Path, seed: int) -> dict[str, bytes]:
-    publish(make_world(SMALL.model_copy(update={"seed": seed})), DEMO.sources, folder)
+    publish(make_world(SMALL.model_copy(update={"seed": seed})), SOURCES, folder)
     return contents(folder)
 
 
@@ -102,8 +104,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_archives_do_not_tell_when_they_were_made(published: Path) -> None:
-    assert at(published, DEMO.sources.dump.address).read_bytes()[4:8] == bytes(4)
-    with zipfile.ZipFile(at(published, DEMO.sources.ratings.address)) as archive:
+    assert at(published, SOURCES.file("dump").address).read_bytes()[4:8] == bytes(4)
+    with zipfile.ZipFile(at(published, SOURCES.ratings.address)) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
@@ -150,9 +152,9 @@ def test_sizes_are_those_asked_for(world: World) -> None:
 
 
 def test_only_the_announced_files_are_published(world: World, published: Path) -> None:
-    archive = at(published, DEMO.sources.ratings.address)
+    archive = at(published, SOURCES.ratings.address)
     expected = {archive, archive.with_name(f"{archive.name}.md5")}
-    expected |= {at(published, getattr(DEMO.sources, role).address) for role in ("links", "posters", "descriptions", "dump")}
+    expected |= {at(published, getattr(SOURCES, role).address) for role in ("links", "posters", "descriptions", "dump")}
     posters = set(published.rglob("*.jpg"))
     assert {path for path in published.rglob("*") if path.is_file()} == expected | posters
     state = Counter(film.poster for film in world.films)
@@ -160,7 +162,7 @@ def test_only_the_announced_files_are_published(world: World, published: Path) -
 
 
 def test_the_archive_has_the_form_of_movielens(world: World, published: Path) -> None:
-    path = at(published, DEMO.sources.ratings.address)
+    path = at(published, SOURCES.ratings.address)
     assert path.with_name("ml-demo.zip.md5").read_text() == f"{hashlib.md5(path.read_bytes()).hexdigest()}  ml-demo.zip\n"
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"ml-demo/{name}" for name in ("README", "movies.dat", "ratings.dat", "users.dat")]
@@ -182,16 +184,16 @@ def test_articles_stand_behind_the_title(title: str, expected: str) -> None:
 
 
 def test_links_posters_and_plots_have_the_published_form(world: World, published: Path) -> None:
-    links = at(published, DEMO.sources.links.address).read_bytes()
+    links = at(published, SOURCES.links.address).read_bytes()
     assert all(re.fullmatch(rb"\d+\t[mg]\.[0-9a-z_]+\r", line) for line in links.removesuffix(b"\n").split(b"\n"))
     assert re.search(rb"\tg\.", links)
 
-    with at(published, DEMO.sources.posters.address).open(newline="") as file:
+    with at(published, SOURCES.file("posters").address).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["item_id", "image"]
     assert all(urlsplit(row["image"]).netloc == "posters.demo.mkg4rec.invalid" for row in rows)
 
-    text = at(published, DEMO.sources.descriptions.address).read_bytes().decode()
+    text = at(published, SOURCES.file("descriptions").address).read_bytes().decode()
     lines = [line.split("::") for line in text.removesuffix("\r\n").split("\r\n")]
     assert {len(fields) for fields in lines} == {11}
     plots = {int(fields[0]): fields[9] for fields in lines}
@@ -200,7 +202,7 @@ def test_links_posters_and_plots_have_the_published_form(world: World, published
 
 
 def test_the_dump_is_sorted_triples_and_a_few_damaged_lines(world: World, published: Path) -> None:
-    lines = gzip.decompress(at(published, DEMO.sources.dump.address).read_bytes()).removesuffix(b"\n").split(b"\n")
+    lines = gzip.decompress(at(published, SOURCES.file("dump").address).read_bytes()).removesuffix(b"\n").split(b"\n")
     assert lines == sorted(lines)
     triple = re.compile(rb'<http[^>\t]+>\t<http[^>\t]+>\t(<http[^>\t]+>|"([^"\\]|\\.)*"(@[a-z]+)?)\t\.')
     assert {line for line in lines if not triple.fullmatch(line)} == {line.encode() for line in DAMAGED_LINES}
@@ -211,29 +213,29 @@ def test_the_dump_is_sorted_triples_and_a_few_damaged_lines(world: World, publis
 
 
 def test_the_projects_parsers_read_back_the_world(world: World, published: Path) -> None:
-    archive = movielens.read(at(published, DEMO.sources.ratings.address))
+    archive = movielens.read(at(published, SOURCES.ratings.address))
     assert set(zip(*(archive.ratings[name].to_pylist() for name in ("user_id", "item_id")), strict=True)) == {
         (rating.user_id, rating.movie_id) for rating in world.ratings
     }
     assert archive.items["title"].to_pylist() == [movielens_title(film.title) for film in world.films]
     assert archive.items["genres"].to_pylist() == [list(film.genres) for film in world.films]
 
-    links = read_links(at(published, DEMO.sources.links.address), pa.int64()).table
+    links = read_links(at(published, SOURCES.links.address), pa.int64()).table
     known = dict(zip(links["item_id"].to_pylist(), links["entity"].to_pylist(), strict=True))
     assert [known.get(film.movie_id) for film in world.films] == [film.entity if film.linked else None for film in world.films]
     assert len(known) > len(world.films)
 
-    listed = read_posters(at(published, DEMO.sources.posters.address), pa.int64())
+    listed = read_posters(at(published, SOURCES.file("posters").address), pa.int64())
     assert set(listed.addresses) == {film.movie_id for film in world.films if film.poster is not PosterState.UNLISTED}
     assert (listed.unreadable, listed.repeated) == (0, 0)
-    plots = read_descriptions(at(published, DEMO.sources.descriptions.address), pa.int64())
+    plots = read_descriptions(at(published, SOURCES.file("descriptions").address), pa.int64())
     assert [plots.descriptions[film.movie_id].text for film in world.films if film.plot] == [film.plot for film in world.films if film.plot]
     assert (plots.broken, plots.unreadable, plots.repeated) == ({}, 0, 0)
 
     films = {film.entity for film in linked(world)}
     drop = params.load(ROOT / "params.yaml").kg.drop_predicates
     with NameStore() as names:
-        scan = Scan(at(published, DEMO.sources.dump.address), pa.array(sorted(films)), drop, names)
+        scan = Scan(at(published, SOURCES.file("dump").address), pa.array(sorted(films)), drop, names)
         facts = pa.concat_tables(scan)
         named = names.names_of(pa.array([entity.mid for entity in world.entities]))
     found = {tuple(fact.values()) for fact in facts.to_pylist()}
@@ -243,7 +245,7 @@ def test_the_projects_parsers_read_back_the_world(world: World, published: Path)
 
 
 def test_posters_fail_as_announced(world: World, published: Path) -> None:
-    addresses = read_posters(at(published, DEMO.sources.posters.address), pa.int64()).addresses
+    addresses = read_posters(at(published, SOURCES.file("posters").address), pa.int64()).addresses
     seen: set[PosterState] = set()
     for film in world.films:
         seen.add(film.poster)
@@ -330,7 +332,7 @@ def by_nearest_mean(vectors: NDArray[np.float64], labels: NDArray[np.int64], fit
 
 
 def test_posters_and_plots_of_rare_films_tell_their_taste(world: World, published: Path) -> None:
-    addresses = read_posters(at(published, DEMO.sources.posters.address), pa.int64()).addresses
+    addresses = read_posters(at(published, SOURCES.file("posters").address), pa.int64()).addresses
     films = [film for film in world.films if film.poster is PosterState.FINE and film.plot]
     rare = np.array([film.rare for film in films])
     own = [TASTES[film.taste] for film in films]
@@ -375,7 +377,7 @@ def test_attributes_tell_the_taste_of_common_films_but_not_of_rare_ones(world: W
 
 def test_an_address_outside_any_mirror_is_refused(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere" / "links.txt"
-    sources: Sources = DEMO.sources.model_copy(update={"links": DEMO.sources.links.model_copy(update={"address": elsewhere.as_uri()})})
+    sources: Sources = SOURCES.model_copy(update={"links": SOURCES.links.model_copy(update={"address": elsewhere.as_uri()})})
     with pytest.raises(PipelineError, match=r"links\.txt: .*http or https"):
         publish(make_world(SMALL), sources, tmp_path / "mirror")
     assert not elsewhere.exists()

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from mkg4rec.tables import CATALOGUE, ENTITIES, RELATIONS, TRIPLETS
+from mkg4rec.sources.ratings import attribute_rows
+from mkg4rec.tables import ATTRIBUTES, ENTITIES, LINKS, RELATIONS, TRIPLETS
 from stages.layout import Layout
 from tests.conftest import ROOT
 
@@ -22,7 +23,7 @@ NUM_FILMS = 12
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """params.yaml, a catalogue of twelve films, and a dump about them with two directors and a bad line."""
+    """params.yaml, the links of twelve films, and a dump about them with two directors and a bad line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MKG4REC_FACT_CACHE", str(tmp_path / "facts"))
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -35,9 +36,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines.append(f"<{NS}{film}>\t<{NS}common.topic.image>\t<{NS}m.0director0>\t.")
     layout.raw("dump").mkdir(parents=True)
     (layout.raw("dump") / "freebase-rdf-demo.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
-    catalogue = {"item_id": list(range(NUM_FILMS)), "entity": films, "title": films, "year": [None] * NUM_FILMS, "genres": [[]] * NUM_FILMS}
-    types = [pa.int64(), pa.string(), pa.string(), pa.int32(), pa.list_(pa.string())]
-    CATALOGUE.write(pa.table(catalogue, schema=pa.schema(list(zip(catalogue, types, strict=True)))), layout.catalogue)
+    LINKS.write(pa.table({"item_id": list(range(NUM_FILMS)), "entity": films}), layout.links)
+    ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
     return tmp_path
 
 
@@ -84,9 +84,9 @@ def test_one_scan_serves_the_data_sets_with_the_same_dump(workspace: Path) -> No
 def test_a_data_set_waits_for_no_other(workspace: Path, damage: str) -> None:
     twin = _add_twin(workspace)
     if damage == "missing":
-        twin.catalogue.unlink()
+        twin.links.unlink()
     elif damage == "unreadable":
-        twin.catalogue.write_bytes(b"")
+        twin.links.write_bytes(b"")
     else:
         twin.raw_file("dump").write_bytes(gzip.compress(gzip.decompress(twin.raw_file("dump").read_bytes()) + b"\nnot a triple either"))
     assert _run("demo").stdout.startswith("demo: 38 lines read (1 bad")
@@ -98,7 +98,7 @@ def test_a_graph_without_triplets_is_an_error(workspace: Path) -> None:
     _set(workspace, datasets={"demo": {"kg": {"min_relation_triplets": 1000}}})
     ran = _run("demo")
     assert ran.returncode == 1
-    assert "of 24 facts about the 12 items of demo no triplet is left" in ran.stderr
+    assert "of 24 facts about 12 items of demo no triplet is left" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not Layout("demo").triplets.exists()
 
@@ -124,10 +124,8 @@ def test_the_real_dump_gives_a_graph_of_films(workspace: Path, mirror: Path) -> 
     layout = Layout("ml-1m")
     layout.raw("dump").mkdir(parents=True)
     shutil.copy(mirror / "archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz", layout.raw("dump"))
-    films = CATALOGUE.read(Layout("demo").catalogue).take([0] * len(rows))
-    films = films.set_column(0, "item_id", pa.array([int(row[0]) for row in rows]))
-    films = films.set_column(1, "entity", pa.array([row[1].strip() for row in rows]))
-    CATALOGUE.write(films, layout.catalogue)
+    LINKS.write(pa.table({"item_id": [int(row[0]) for row in rows], "entity": [row[1].strip() for row in rows]}), layout.links)
+    ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
     ran = _run("ml-1m")
     assert ran.returncode == 0, ran.stderr
     assert "281,591 lines read (0 bad)" in ran.stdout
@@ -164,5 +162,6 @@ def _add_twin(workspace: Path) -> Layout:
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     _set(workspace, run={"datasets": ["demo", "twin"]}, datasets={"twin": params["datasets"]["demo"]}, tuned={"twin": {}})
     shutil.copytree(demo.raw("dump"), twin.raw("dump"))
-    CATALOGUE.write(CATALOGUE.read(demo.catalogue).slice(0, NUM_FILMS - 1), twin.catalogue)
+    LINKS.write(LINKS.read(demo.links).slice(0, NUM_FILMS - 1), twin.links)
+    shutil.copy(demo.linked_attributes, twin.linked_attributes)
     return twin

@@ -52,8 +52,9 @@ def download(workspace: Path, **environment: str) -> subprocess.CompletedProcess
 
 
 def raw(workspace: Path) -> dict[str, tuple[str, bytes]]:
+    """What lies there, without the note that stands in the place of a file that the data set does not have."""
     files = (workspace / "data" / "ml-1m" / "raw").glob("*/*")
-    return {path.parent.name: (path.name, path.read_bytes()) for path in files}
+    return {path.parent.name: (path.name, path.read_bytes()) for path in files if path.name != "none.txt"}
 
 
 def test_every_file_is_placed_and_told(workspace: Path, server: Server) -> None:
@@ -62,6 +63,11 @@ def test_every_file_is_placed_and_told(workspace: Path, server: Server) -> None:
     assert raw(workspace) == FILES
     assert done.stdout.splitlines()[0] == f"ratings: ml.zip, 7,000 bytes, from {server.address('/ml.zip')}"
     assert len(done.stdout.splitlines()) == 5
+
+
+def test_a_file_that_the_data_set_does_not_have_is_a_note(workspace: Path) -> None:
+    assert download(workspace).returncode == 0
+    assert [path.name for path in (workspace / "data" / "ml-1m" / "raw" / "metadata").iterdir()] == ["none.txt"]
 
 
 def test_second_run_asks_nobody_and_replaces_what_lies_there(workspace: Path, server: Server) -> None:

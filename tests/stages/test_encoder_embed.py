@@ -150,9 +150,17 @@ def test_a_damaged_cache_file_is_reported_and_made_again(place: Path, capsys: py
 
 
 @pytest.mark.usefixtures("place")
-def test_too_few_pairs_leave_no_folder() -> None:
+def test_without_pairs_the_texts_alone_are_learned(capsys: pytest.CaptureFixture[str]) -> None:
     write_contents([WITHOUT_POSTER, WITHOUT_TEXT, 16])
-    with pytest.raises(PipelineError, match="at least two; there are 1"):
+    encoder.main("demo")
+    assert "1 pairs of poster and text, so trained on 2 texts alone" in capsys.readouterr().out
+    embed.main("demo")
+
+
+@pytest.mark.usefixtures("place")
+def test_too_few_contents_leave_no_folder() -> None:
+    write_contents([WITHOUT_TEXT, 16])
+    with pytest.raises(PipelineError, match="at least; there are 1 texts"):
         encoder.main("demo")
     assert not LAYOUT.encoder.exists()
 

@@ -28,7 +28,7 @@ def _complaint(text: str) -> str:
 def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
     Path("params.yaml").write_text(PARAMS, encoding="utf-8")
     validate.main()
-    assert capsys.readouterr().out.startswith("params.yaml is valid: 2 data sets, ")
+    assert capsys.readouterr().out.startswith("params.yaml is valid: 3 data sets, ")
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,29 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
         ("  items: 10", "  items: 51", "case_study.items: Input should be less than or equal to 50 (got 51)"),
         ("  users: []", "  users: [7, 7]", "case_study: a user stands twice in [7, 7]"),
         ("      hops: 1", "      hops: 3", "datasets.demo.kg.hops: Input should be less than or equal to 2 (got 3)"),
+        ("      sources: [freebase]", "      sources: []", "datasets.demo.kg.sources: List should have at least 1 item"),
+        (
+            "      sources: [freebase]",
+            "      sources: [metadata, metadata]",
+            "datasets.demo: kg.sources: a source stands twice in ['metadata', ",
+        ),
+        (
+            "      posters: null        # cover addresses and descriptions stand in the metadata",
+            '      posters: {address: "https://a/b.csv", checksum: null, max_bytes: 1}',
+            "datasets.amazon-books.sources: posters must be null where format is amazon_books",
+        ),
+        (
+            '      isbn_covers: "https://covers.openlibrary.org/b/isbn/{isbn}-L.jpg?default=false"',
+            '      isbn_covers: "https://covers.openlibrary.org/"',
+            "datasets.amazon-books.media.isbn_covers: String should match pattern",
+        ),
         ("  datasets: [demo]", "  datasets: demo", "run.datasets: Input should be a valid list (got 'demo')"),
         ("  datasets: [demo]", "  datasets: []", "run.datasets: List should have at least 1 item after validation, not 0 (got [])"),
-        ("  datasets: [demo]", "  datasets: [ml-2m]", "run.datasets: 'ml-2m' is not described under datasets:, which has demo, ml-1m."),
+        (
+            "  datasets: [demo]",
+            "  datasets: [ml-2m]",
+            "run.datasets: 'ml-2m' is not described under datasets:, which has amazon-books, demo, ml-1m.",
+        ),
         ("  datasets: [demo]", "  datasets: [demo, demo]", "run.datasets: a name stands twice in ['demo', 'demo']."),
         ("  models: [multi_kg4rec, ease]", "  models: [eas]", "run.models: 'eas' is not described under models:, which has "),
         ("    regularization: 100", "    lambda: 100", "models.ease.lambda: unknown key; correct its spelling or remove it"),
@@ -85,6 +105,16 @@ def test_a_mistake_is_named_with_its_line(line: str, mistake: str, complaint: st
 
 def test_a_group_at_fault_is_not_printed_whole() -> None:
     assert "(got" not in _complaint(PARAMS.replace("num_heads: 8", "num_heads: 7"))
+
+
+def test_an_unknown_source_of_the_graph_is_named() -> None:
+    complaint = _complaint(PARAMS.replace("sources: [freebase]", "sources: [wikidata]", 1))
+    assert "datasets.demo.kg.sources.0: Input should be 'freebase', 'metadata' or 'triples' (got 'wikidata')" in complaint
+
+
+def test_a_graph_from_freebase_needs_a_dump() -> None:
+    complaint = _complaint(re.sub(r"      dump: \{.*", "      dump: null", PARAMS, count=1))
+    assert "datasets.demo: kg.sources has freebase, but sources.dump is null; give the dump's address, or take freebase out" in complaint
 
 
 def test_a_missing_key_is_named() -> None:

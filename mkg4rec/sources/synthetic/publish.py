@@ -65,10 +65,10 @@ def publish(world: World, sources: Sources, folder: Path) -> None:
     _place(folder, sources.ratings.address, archive)
     _place(folder, companion_of(sources.ratings.address), f"{checksum}  {published_name(sources.ratings.address)}\n".encode())
     _place(folder, sources.links.address, _links(world))
-    addresses = poster_addresses(world, sources.posters.address)
-    _place(folder, sources.posters.address, _poster_list(world, addresses))
-    _place(folder, sources.descriptions.address, _extra_information(world, addresses))
-    _place(folder, sources.dump.address, freebase_dump(world))
+    addresses = poster_addresses(world, sources.file("posters").address)
+    _place(folder, sources.file("posters").address, _poster_list(world, addresses))
+    _place(folder, sources.file("descriptions").address, _extra_information(world, addresses))
+    _place(folder, sources.file("dump").address, freebase_dump(world))
     for film in progress(world.films, "posters", unit="poster"):
         content = _poster(film, world.seed)
         if content is not None:

@@ -1,0 +1,1 @@
+"""A built data set in the files that other tools read."""
