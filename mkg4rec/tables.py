@@ -268,6 +268,21 @@ USER_VECTORS = Table("user vectors", (_identifier("user_id"), Column("vector", (
 ITEM_VECTORS = Table("item vectors", (_identifier("item_id"), Column("vector", (pa.list_(pa.float32()),))))
 """Final vectors of a dot-product model: the score of (user, item) is the inner product of the two."""
 
+NEWCOMER_SCORES = Table(
+    "newcomer scores",
+    (
+        _identifier("user_id"),
+        Column("score", (pa.float32(),)),
+        Column("place", (pa.int32(),)),
+    ),
+)
+NEWCOMER_VECTORS = Table(
+    "newcomer vectors",
+    (
+        _text("modality"),
+        Column("vector", (pa.list_(pa.float32()),)),
+    ),
+)
 TOP_LISTS = Table(
     "top lists",
     (

@@ -46,6 +46,24 @@ def add_features_command(commands: "argparse._SubParsersAction[argparse.Argument
     action.set_defaults(run=lambda arguments: _features().explain_item(arguments.dataset, arguments.item))
 
 
+def add_introduce_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `introduce` to the commands of mkg4rec."""
+    command = commands.add_parser("introduce", help="vectors and scores of an item that came after the training, without training again")
+    command.add_argument("dataset", metavar="DATASET", help="a built data set of params.yaml")
+    command.add_argument("model", metavar="MODEL", help="a model that is trained on it")
+    command.add_argument(
+        "item", type=Path, metavar="FILE", help="YAML: title, and description, year, poster, facts as far as they are known"
+    )
+    command.add_argument("--to", type=Path, metavar="FOLDER", help="gets scores.parquet and vectors.parquet")
+    command.set_defaults(run=_introduce)
+
+
+def _introduce(arguments: argparse.Namespace) -> None:
+    from mkg4rec.commands.introduce import introduce
+
+    introduce(arguments.dataset, arguments.model, arguments.item, arguments.to)
+
+
 def _features() -> ModuleType:
     from mkg4rec.commands import features
 

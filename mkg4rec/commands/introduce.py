@@ -1,0 +1,152 @@
+"""`mkg4rec introduce`: an item that came after the training gets its vectors, and a score for every user."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+import yaml
+from pydantic import Field, ValidationError
+
+from mkg4rec import params
+from mkg4rec.device import choose_device, choose_precision
+from mkg4rec.errors import PipelineError
+from mkg4rec.features.cache import VectorCache, default_folder
+from mkg4rec.features.contents import Content
+from mkg4rec.features.embedding import embed
+from mkg4rec.features.encoder import load, weights_sha256
+from mkg4rec.media.images import UnusableImageError, decoded_size
+from mkg4rec.models import registry
+from mkg4rec.models.kernel_ease import KernelEaseHyperparameters
+from mkg4rec.newcomers import Newcomer, NewcomerScores, places
+from mkg4rec.params import Group, Params, explain
+from mkg4rec.tables import CATALOGUE, ENTITIES, NEWCOMER_SCORES, NEWCOMER_VECTORS, RELATIONS, Modality
+from stages.inputs import training_data
+from stages.layout import Layout
+
+SHOWN = 10
+TOP = 20
+
+
+class Fact(Group):
+    """A fact about the item: a relation of the graph, and an entity by its MID or its name."""
+
+    relation: str
+    entity: str
+
+
+class Description(Group):
+    """The YAML file that describes the item; `poster` is a path from where the file lies."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    year: int | None = None
+    poster: str | None = None
+    facts: list[Fact] = Field(default_factory=list)
+
+
+def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None:
+    """Print what the newcomer is like and whom it would be recommended to; with `folder`, write its vectors and scores there.
+
+    Raises:
+        PipelineError: the file is not as `Description`, names what the graph has not, or the model is not trained.
+    """
+    settings = params.load()
+    settings.dataset(dataset)
+    layout, given = Layout(dataset), _read(path)
+    if not layout.model(model).exists():
+        raise PipelineError(f"{layout.model(model)}: {model} is not trained on {dataset}; run `dvc repro train@{dataset}-{model}`.")
+    data = training_data(layout, choose_device(settings.evaluate.device))
+    vectors = _vectors(layout, settings, given, path)
+    text = f"{given.title}. {given.description}" if given.description else given.title
+    facts = [_index(layout, fact, path) for fact in given.facts]
+    newcomer = Newcomer(text, math.nan if given.year is None else float(given.year), vectors, facts)
+
+    trained = registry.load(settings.base_model(model), settings.hyperparameters(dataset, model), layout.model(model), data)
+    kernel_ease = registry.hyperparameters("kernel_ease", settings.hyperparameters(dataset, "kernel_ease"))
+    assert isinstance(kernel_ease, KernelEaseHyperparameters)
+    scorer = NewcomerScores(trained, kernel_ease, data, newcomer)
+    scores, ranks = places(scorer, data)
+
+    catalogue = CATALOGUE.read(layout.catalogue)
+    nearest = scorer.warm[scorer.column.topk(min(SHOWN, len(scorer.column))).indices].cpu()
+    print(f"{given.title}: vectors of {' and '.join(vectors) or 'no modality'}, {len(facts)} facts")
+    print("speaks through: " + ", ".join(catalogue["title"].take(pa.array(nearest.numpy())).to_pylist()))
+    first = scores.argsort(descending=True)[:SHOWN].cpu()
+    print(f"in the top {TOP} of {int((ranks <= TOP).sum()):,} of {data.num_users:,} users; highest for users:")
+    for user in first.tolist():
+        print(f"  {data.user_ids[user].as_py()}: place {int(ranks[user])}, score {float(scores[user]):.4f}")
+    if folder is not None:
+        _write(folder, data.user_ids, scores.cpu(), ranks.cpu(), vectors)
+
+
+def _read(path: Path) -> Description:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Description.model_validate(yaml.safe_load(text))
+    except FileNotFoundError as error:
+        raise PipelineError(f"{path}: there is no such file.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise PipelineError(explain(error, path, text)) from error
+
+
+def _vectors(layout: Layout, settings: Params, given: Description, path: Path) -> dict[str, torch.Tensor]:
+    """The item's vectors by the data set's own encoder."""
+    contents = {}
+    if given.poster is not None:
+        contents[Modality.VISUAL] = _poster(path.parent / given.poster, settings)
+    if given.description:
+        contents[Modality.TEXT] = Content(f"description of {given.title}", f"{given.title}. {given.description}".encode())
+    device = choose_device(settings.embed.device)
+    precision = choose_precision(settings.embed.precision, device)
+    encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
+    found = {}
+    for modality, content in contents.items():
+        cache = VectorCache(default_folder(), encoder.provenance(modality, weights, precision))
+        embedded = embed(encoder, modality, [content], cache, settings.embed.batch_size, device, precision)
+        found[str(modality)] = torch.from_numpy(embedded.vectors[0])
+    return found
+
+
+def _poster(path: Path, settings: Params) -> Content:
+    try:
+        image = path.read_bytes()
+        decoded_size(image, settings.media.max_bytes, settings.media.max_pixels)
+    except OSError as error:
+        raise PipelineError(f"{path}: the poster cannot be read ({error.strerror}).") from error
+    except UnusableImageError as error:
+        raise PipelineError(f"{path}: the poster cannot be used: {error}.") from error
+    return Content(f"poster {path}", image)
+
+
+def _index(layout: Layout, fact: Fact, path: Path) -> tuple[int, int]:
+    """Relation and entity by index.
+
+    Raises:
+        PipelineError: the graph has no such relation, no such entity, or several of that name.
+    """
+    relations = RELATIONS.read(layout.relations)["relation"]
+    relation = pc.index(relations, fact.relation).as_py()
+    if relation < 0:
+        raise PipelineError(f"{path}: the graph has no relation {fact.relation!r}; it has {', '.join(relations.to_pylist())}.")
+    entities = ENTITIES.read(layout.entities)
+    by_identifier = pc.index(entities["entity"], fact.entity).as_py()
+    if by_identifier >= 0:
+        return relation, by_identifier
+    named = pc.indices_nonzero(pc.fill_null(pc.equal(entities["name"], fact.entity), False)).to_pylist()
+    if len(named) != 1:
+        known = "no entity" if not named else f"{len(named)} entities"
+        raise PipelineError(f"{path}: the graph has {known} of the name {fact.entity!r}; give the identifier of one that it has.")
+    return relation, int(named[0])
+
+
+def _write(folder: Path, user_ids: pa.Array, scores: torch.Tensor, ranks: torch.Tensor, vectors: dict[str, torch.Tensor]) -> None:
+    rows = {"user_id": user_ids, "score": pa.array(scores.float().numpy()), "place": pa.array(ranks.int().numpy())}
+    NEWCOMER_SCORES.write(pa.table(rows), folder / "scores.parquet")
+    values = pa.array([vector.tolist() for vector in vectors.values()], pa.list_(pa.float32()))
+    NEWCOMER_VECTORS.write(pa.table({"modality": pa.array(list(vectors), pa.string()), "vector": values}), folder / "vectors.parquet")
+    print(f"{folder}: scores.parquet, vectors.parquet")
