@@ -73,8 +73,8 @@ def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None
     catalogue = CATALOGUE.read(layout.catalogue)
     nearest = scorer.warm[scorer.column.topk(min(SHOWN, len(scorer.column))).indices].cpu()
     print(f"{given.title}: vectors of {' and '.join(vectors) or 'no modality'}, {len(facts)} facts")
-    print("speaks through: " + ", ".join(catalogue["title"].take(pa.array(nearest.numpy())).to_pylist()))
-    first = scores.argsort(descending=True)[:SHOWN].cpu()
+    print("speaks through: " + "; ".join(catalogue["title"].take(pa.array(nearest.numpy())).to_pylist()))
+    first = ranks.argsort(stable=True)[:SHOWN].cpu()
     print(f"in the top {TOP} of {int((ranks <= TOP).sum()):,} of {data.num_users:,} users; highest for users:")
     for user in first.tolist():
         print(f"  {data.user_ids[user].as_py()}: place {int(ranks[user])}, score {float(scores[user]):.4f}")
