@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
-from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import Triplets
@@ -28,6 +27,12 @@ class Kernel(Protocol):
 
     def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """K(i, j) of (M,) items i with (N,) items j: (M, N)."""
+
+    def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        """K V, (items, k), for an (items, k) V, without K."""
+
+    def diagonal(self) -> NDArray[np.float64]:
+        """(items,) K(i, i)."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,16 @@ class Cosines:
         some, others = self.features[rows], self.features[columns]
         cosines = some @ others.T if isinstance(some, np.ndarray) else (some @ others.T).toarray()
         return np.asarray(cosines, np.float64)
+
+    def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        # In blocks, because each product has a copy of its features in double precision.
+        blocks = [slice(begin, begin + BLOCK) for begin in range(0, len(dense), BLOCK)]
+        inner = sum((self.features[block].T @ dense[block] for block in blocks), np.zeros((self.features.shape[1], dense.shape[1])))
+        return np.concatenate([self.features[block] @ inner for block in blocks])
+
+    def diagonal(self) -> NDArray[np.float64]:
+        squares = self.features * self.features if isinstance(self.features, np.ndarray) else self.features.multiply(self.features)
+        return np.asarray(squares.sum(1), np.float64)
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,44 @@ class Years:
         distances = self.years[rows][:, None] - self.years[columns][None, :]
         likeness: NDArray[np.float64] = np.exp(-np.square(distances) / (2 * self.width**2))
         return np.nan_to_num(likeness, nan=0.0)
+
+    def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        known = ~np.isnan(self.years)
+        distinct, number = np.unique(self.years[known], return_inverse=True)
+        totals = sparse.csr_array((np.ones(len(number)), (number, known.nonzero()[0])), shape=(len(distinct), len(self.years))) @ dense
+        every = np.arange(len(distinct))
+        product = np.zeros(dense.shape)
+        product[known] = (Years(distinct, self.width).between(every, every) @ totals)[number]
+        return product
+
+    def diagonal(self) -> NDArray[np.float64]:
+        return (~np.isnan(self.years)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """K = Σ_m α_m K_m.
+
+    Attributes:
+        parts: (α_m, K_m).
+        num_items: how many items there are.
+    """
+
+    parts: Sequence[tuple[float, Kernel]]
+    num_items: int
+
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+        total = np.zeros((len(rows), len(columns)))
+        for weight, kernel in self.parts:
+            for begin in range(0, len(rows) if weight else 0, BLOCK):
+                total[begin : begin + BLOCK] += weight * kernel.between(rows[begin : begin + BLOCK], columns)
+        return total
+
+    def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        return sum((weight * kernel.times(dense) for weight, kernel in self.parts if weight), np.zeros(dense.shape))
+
+    def diagonal(self) -> NDArray[np.float64]:
+        return sum((weight * kernel.diagonal() for weight, kernel in self.parts), np.zeros(self.num_items))
 
 
 def of_attributes(triplets: Triplets, relations: Collection[str], num_items: int) -> Cosines:
@@ -99,13 +152,3 @@ def of_vectors(features: FeatureMatrix, num_items: int) -> Cosines:
     vectors, present = features.vectors[:num_items].cpu().numpy(), features.present[:num_items].cpu().numpy()
     mean = vectors[present].mean(0) if present.any() else 0
     return Cosines(normalize(np.where(present[:, None], vectors - mean, 0)))
-
-
-def weighted_sum(kernels: Sequence[tuple[float, Kernel]], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Tensor:
-    """Σ_m α_m K_m of (M,) items with (N,) items: (M, N) in double precision, on the processor."""
-    total = np.zeros((len(rows), len(columns)))
-    for weight, kernel in kernels:
-        if weight:
-            for begin in range(0, len(rows), BLOCK):
-                total[begin : begin + BLOCK] += weight * kernel.between(rows[begin : begin + BLOCK], columns)
-    return torch.from_numpy(total)

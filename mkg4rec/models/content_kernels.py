@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from mkg4rec import kernels
-from mkg4rec.kernels import Kernel
+from mkg4rec.kernels import Kernel, WeightedSum
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Group, Name
 
@@ -63,12 +64,16 @@ class ContentKernels:
 
     def __init__(self, settings: Mapping[str, KernelSettings], data: TrainingData) -> None:
         self.device = data.train.items.device
+        self.num_items = data.num_items
         self.kernels = {name: _read(kernel, data) for name, kernel in settings.items()}
+
+    def weighted(self, weights: KernelWeights) -> WeightedSum:
+        """Σ_m α_m K_m."""
+        return WeightedSum([(weight, self.kernels[name]) for name, weight in weights.items()], self.num_items)
 
     def between(self, weights: KernelWeights, rows: Tensor, columns: Tensor) -> Tensor:
         """Σ_m α_m K_m of (M,) items with (N,) items: (M, N) in double precision."""
-        weighted = [(weight, self.kernels[name]) for name, weight in weights.items()]
-        return kernels.weighted_sum(weighted, rows.cpu().numpy(), columns.cpu().numpy()).to(self.device)
+        return torch.from_numpy(self.weighted(weights).between(rows.cpu().numpy(), columns.cpu().numpy())).to(self.device)
 
     def among(self, weights: KernelWeights, items: Tensor) -> Tensor:
         """Σ_m α_m K_m of (M,) items with each other: (M, M)."""

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.graph.sparse import Pattern
 from mkg4rec.interactions import Interactions, WeightedInteractions
 from mkg4rec.models.base import WEIGHTS, ClosedForm
@@ -33,14 +34,14 @@ class ItemWeightsModel(ClosedForm):
         """The binary train rows, where a subclass does not say more of a user."""
         return WeightedInteractions.binary(data.train)
 
-    def scorer(self) -> "ItemWeights":
+    def scorer(self) -> Scorer:
         return ItemWeights(self.rows, self.weights)
 
     def save(self, folder: Path, data: TrainingData) -> None:
         save_file({"item_weights": self.weights.cpu().contiguous()}, folder / WEIGHTS)
 
     @classmethod
-    def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> "ItemWeights":
+    def load(cls, hyperparameters: Any, folder: Path, data: TrainingData) -> Scorer:
         rows = cls.rows_of(hyperparameters, data)
         weights = load_file(folder / WEIGHTS)["item_weights"].to(data.train.items.device)
         if weights.shape != (rows.entries.num_items, data.num_items):

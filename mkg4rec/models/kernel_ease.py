@@ -3,22 +3,35 @@
 Its warm view is EASE (Steck, WWW 2019, https://arxiv.org/abs/1905.03375) with the denoising of EDLAE (Steck, NeurIPS 2020,
 https://proceedings.neurips.cc/paper/2020/hash/e33d974aae13e4d877477d51d8bafdc4-Abstract.html) and side information as in CEASE
 (Jeunen et al., RecSys 2020, https://doi.org/10.1145/3383313.3418480), by kernels. Its cold view is a kernel ridge regression from
-what is known of an item to the scores that it gets.
+what is known of an item to the scores that it gets. Where the catalogue is too large for one dense problem, both are made of many.
 """
 
+from pathlib import Path
 from typing import Annotated, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mkg4rec.errors import PipelineError
+from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.interactions import WeightedInteractions
-from mkg4rec.models.base import Input
+from mkg4rec.memory import available_memory
+from mkg4rec.models.base import WEIGHTS, Input
+from mkg4rec.models.blocks.equations import NormalEquations
+from mkg4rec.models.blocks.matrix import BlockScorer
+from mkg4rec.models.blocks.solution import BlockSizes, block_ridge, block_solution
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights, check_weights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, cross_gram, zero_diagonal_solution
 from mkg4rec.params import Group, Name, Share
 from mkg4rec.tuning.space import Range
+
+DENSE_COLUMNS, DENSE_ITEMS = 4, 4
+"""How many matrices in double precision the exact form holds at its peak: columns × columns of Z, and columns × items."""
 
 
 class KernelEaseHyperparameters(Group):
@@ -34,6 +47,7 @@ class KernelEaseHyperparameters(Group):
     cold_weights: α'_m of the cold view.
     cold_regularization: μ.
     cold_weight: γ; with more, cold items stand higher among all.
+    blocks: sizes of the approximate form; None for the exact one, whose memory grows with the square of the catalogue.
     """
 
     regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True)]
@@ -47,6 +61,7 @@ class KernelEaseHyperparameters(Group):
     cold_weights: KernelWeights
     cold_regularization: Annotated[float, Field(gt=0), Range(0.01, 10.0, log=True)]
     cold_weight: Annotated[float, Field(ge=0), Range(0.1, 10.0, log=True)]
+    blocks: BlockSizes | None
 
     @model_validator(mode="after")
     def _weigh_what_there_is(self) -> Self:
@@ -80,6 +95,7 @@ class KernelEase(ItemWeightsModel):
         super().__init__(hyperparameters, data)
         self.hyperparameters = hyperparameters
         self.kernels = ContentKernels(hyperparameters.kernels, data)
+        self.approximation: BlockScorer | None = None
 
     @classmethod
     def rows_of(cls, hyperparameters: KernelEaseHyperparameters, data: TrainingData) -> WeightedInteractions:
@@ -90,9 +106,16 @@ class KernelEase(ItemWeightsModel):
         return taken.beside(WeightedInteractions.binary(ratings.dislikes)) if hyperparameters.dislikes else taken
 
     def fit(self) -> float:
-        """Solve for B; gives the minimum of the warm view / (users · items)."""
+        """Solve for B; gives the minimum of the warm view / (users · items).
+
+        Raises:
+            PipelineError: the exact form needs more memory than there is.
+        """
         warm, cold = (numbers.nonzero().squeeze(1) for numbers in (self.train.item_counts > 0, self.train.item_counts == 0))
         used = (self.rows.entries.item_counts > 0).nonzero().squeeze(1)
+        if self.hyperparameters.blocks:
+            return self._fit_blocks(self.hyperparameters.blocks, *(numbers.cpu().numpy() for numbers in (warm, cold, used)))
+        self._check_memory()
         weights, minima = self._warm_view(warm, used)
         self.weights = torch.zeros(self.rows.entries.num_items, self.train.num_items, device=weights.device)
         self.weights[used.unsqueeze(1), warm] = weights
@@ -100,11 +123,62 @@ class KernelEase(ItemWeightsModel):
             self.weights[used.unsqueeze(1), cold] = weights @ self.cold_map(warm, cold)
         return float(minima.mean()) / self.train.num_users
 
+    def _check_memory(self) -> None:
+        """The exact form, or an error that says what to do instead."""
+        device = self.train.items.device
+        columns, items = self.rows.entries.num_items, self.train.num_items
+        needed, available = 8 * columns * (DENSE_COLUMNS * columns + DENSE_ITEMS * items), available_memory(device)
+        if needed > available:
+            raise PipelineError(
+                f"kernel_ease: the exact form needs about {needed / 1e9:,.1f} GB for {items:,} items ({columns:,} columns, their products "
+                f"dense), and {available / 1e9:,.1f} GB are left on {device}. Set models.kernel_ease.blocks in params.yaml to the sizes of "
+                "the approximate form, such as {items: 128, neighbours: 512, rank: 256}, whose memory grows with the items alone."
+            )
+
+    def _user_weights(self) -> Tensor:
+        """(users,) the diagonal of D."""
+        activity = self.train.counts.float()
+        return (activity / activity.mean()).pow(-self.hyperparameters.activity_exponent)
+
+    def _penalties(self, columns: Tensor) -> Tensor:
+        """(U,) λ of (U,) columns of Z."""
+        is_taken = columns < self.train.num_items
+        return torch.where(is_taken, self.hyperparameters.regularization, self.hyperparameters.dislike_regularization)
+
+    def _fit_blocks(self, sizes: BlockSizes, warm: NDArray[np.intp], cold: NDArray[np.intp], used: NDArray[np.intp]) -> float:
+        settings, device = self.hyperparameters, self.train.items.device
+        penalties = self._penalties(torch.arange(self.rows.entries.num_items, device=device))
+        likeness = self.kernels.weighted(settings.warm_weights)
+        equations = NormalEquations(self.rows, self.train, self._user_weights(), penalties, settings.dropout, likeness)
+        solution = block_solution(equations, warm, used, sizes, device)
+        places = solution.coordinates[: self.train.num_items]
+        ridge = block_ridge(self.kernels.weighted(settings.cold_weights), warm, cold, places, settings.cold_regularization, sizes, device)
+        self.approximation = BlockScorer(self.rows, solution.weights, ridge.times(settings.cold_weight))
+        return float(solution.minima[warm].mean()) / self.train.num_users
+
+    def scorer(self) -> Scorer:
+        return self.approximation or super().scorer()
+
+    def save(self, folder: Path, data: TrainingData) -> None:
+        if self.approximation:
+            save_file(self.approximation.tensors(), folder / WEIGHTS)
+        else:
+            super().save(folder, data)
+
+    @classmethod
+    def load(cls, hyperparameters: KernelEaseHyperparameters, folder: Path, data: TrainingData) -> Scorer:
+        if not hyperparameters.blocks:
+            return super().load(hyperparameters, folder, data)
+        rows, tensors = cls.rows_of(hyperparameters, data), load_file(folder / WEIGHTS)
+        shape = (rows.entries.num_items, data.num_items)
+        made_for = tuple(tensors[name].shape[axis] for name, axis in (("basis", 0), ("coefficients", 1)) if name in tensors)
+        if made_for != shape:
+            raise PipelineError(f"{folder / WEIGHTS}: made for other data or for the exact form; run `dvc repro`.")
+        return BlockScorer.from_tensors(rows, tensors)
+
     def _warm_view(self, warm: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
         """(U, W) float32 weights and (W,) minima; `used` (U,) are the columns of Z with an entry, those of `warm` (W,) first."""
-        settings, device = self.hyperparameters, warm.device
-        activity = self.train.counts.float()
-        user_weights = (activity / activity.mean()).pow(-settings.activity_exponent)
+        settings, device, user_weights = self.hyperparameters, warm.device, self._user_weights()
         gram = cross_gram(self.rows, self.rows, user_weights)[used.unsqueeze(1), used]
         target = cross_gram(self.rows, WeightedInteractions.binary(self.train), user_weights)[used.unsqueeze(1), warm]
         # (XᵀDX)_jj of the binary X.
@@ -112,9 +186,7 @@ class KernelEase(ItemWeightsModel):
         totals.index_add_(0, self.train.items, user_weights[self.train.users].double())
 
         likeness = self.kernels.among(settings.warm_weights, warm)
-        is_taken = used < self.train.num_items
-        penalty = torch.where(is_taken, settings.regularization, settings.dislike_regularization)
-        gram.diagonal().add_(penalty + settings.dropout / (1 - settings.dropout) * gram.diagonal())
+        gram.diagonal().add_(self._penalties(used) + settings.dropout / (1 - settings.dropout) * gram.diagonal())
         gram[: len(warm), : len(warm)] += likeness
         target[: len(warm)] += likeness
         weights = zero_diagonal_solution(gram, target)

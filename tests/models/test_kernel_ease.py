@@ -40,10 +40,11 @@ VALUES: dict[str, Any] = {
     "cold_weights": {"people": 0.5, "words": 1.0, "visual": 0.7, "year": 0.3},
     "cold_regularization": 0.4,
     "cold_weight": 1.7,
+    "blocks": None,
 }
 
 
-def _data() -> TrainingData:
+def ratings_world() -> TrainingData:
     """Two items that nobody took, with ratings, dislikes, texts, years and a modality that some items miss."""
     generator = torch.Generator().manual_seed(0)
     taken = torch.rand(USERS, ITEMS, generator=generator) < 0.4
@@ -91,7 +92,7 @@ def _kernel(model: KernelEase, view: str) -> Tensor:
 
 @pytest.mark.parametrize("dislikes", [False, True])
 def test_warm_columns_solve_their_least_squares_problems(dislikes: bool) -> None:
-    data = _data()
+    data = ratings_world()
     model, loss = _fitted(data, dislikes=dislikes)
     ratings = data.read_ratings()
     binary, taken = _dense(data.train), _dense(data.train, 1 + 0.3 * (ratings.taken - ratings.taken.mean()))
@@ -124,7 +125,7 @@ def test_warm_columns_solve_their_least_squares_problems(dislikes: bool) -> None
 
 
 def test_cold_columns_are_a_ridge_regression_of_the_warm_scores() -> None:
-    data = _data()
+    data = ratings_world()
     model, _ = _fitted(data)
     scores = model.scorer().score(torch.arange(USERS)).double()
     warm = [item for item in range(ITEMS) if item not in COLD]
@@ -147,7 +148,7 @@ def test_without_kernels_and_ratings_it_is_ease() -> None:
 
 
 def test_dislikes_are_read_only_where_the_parameter_says_so() -> None:
-    data = _data()
+    data = ratings_world()
     none = dense_interactions(torch.zeros(USERS, ITEMS, dtype=torch.bool))
     forgetful = replace(data, read_ratings=lambda: replace(data.read_ratings(), dislikes=none))
     with_them, without = _fitted(data)[0].weights, _fitted(data, dislikes=False)[0].weights
@@ -158,7 +159,7 @@ def test_dislikes_are_read_only_where_the_parameter_says_so() -> None:
 
 
 def test_what_a_data_set_has_not_is_as_if_it_were_not_asked_for() -> None:
-    data = _data()
+    data = ratings_world()
     missing = FeatureMatrix(torch.zeros(ITEMS + 6, 4), torch.zeros(ITEMS + 6, dtype=torch.bool))
     nothing = replace(
         data,
@@ -184,12 +185,12 @@ def test_what_a_data_set_has_not_is_as_if_it_were_not_asked_for() -> None:
 )
 def test_refuses_impossible_kernels(kernel: dict[str, Any], complaint: str) -> None:
     with pytest.raises(PipelineError, match=rf"models\.kernel_ease\.kernels.*{complaint}"):
-        registry.create("kernel_ease", VALUES | {"kernels": {"bad": kernel}}, _data())
+        registry.create("kernel_ease", VALUES | {"kernels": {"bad": kernel}}, ratings_world())
 
 
 @pytest.mark.parametrize("weights", [{"warm_weights": {"smell": 1.0}}, {"cold_weights": {"smell": 1.0}}])
 def test_refuses_a_weight_of_no_kernel(weights: dict[str, Any]) -> None:
     with pytest.raises(PipelineError, match="a weight of smell, which is not among kernels"):
-        registry.create("kernel_ease", VALUES | weights, _data())
+        registry.create("kernel_ease", VALUES | weights, ratings_world())
     with pytest.raises(PipelineError, match=r"models\.kernel_ease\.warm_weights\.year"):
-        registry.create("kernel_ease", VALUES | {"warm_weights": {"year": -1.0}}, _data())
+        registry.create("kernel_ease", VALUES | {"warm_weights": {"year": -1.0}}, ratings_world())
