@@ -113,7 +113,7 @@ def test_memory_does_not_grow_with_the_square_of_the_catalogue() -> None:
         data = replace(checkerboard()[0], train=train, read_ratings=lambda: ratings)
         plain = {"warm_weights": {}, "cold_weights": {}, "kernels": {}, "dislikes": False}
         tracemalloc.start()
-        model, _ = _fitted(data, **plain, blocks={"items": 32, "neighbours": 32, "rank": 4})
+        model, _ = _fitted(data, **plain, blocks={"items": 16, "neighbours": 32, "rank": 4})
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert model.approximation
