@@ -19,6 +19,7 @@ PLUMBING = frozenset(
         "mkg4rec/files.py",
         "mkg4rec/group.py",
         "mkg4rec/imports.py",
+        "mkg4rec/memory.py",
         "mkg4rec/models/registry.py",
         "mkg4rec/own_params.py",
         "mkg4rec/params.py",

@@ -94,4 +94,27 @@ def test_a_sum_of_blocks_is_the_block_of_the_sum(monkeypatch: pytest.MonkeyPatch
     ]
     rows, columns = np.array([4, 0, 3]), np.array([1, 3])
     expected = 2 * _whole(parts[0][1]) + 0.5 * _whole(parts[1][1])
-    np.testing.assert_allclose(kernels.weighted_sum(parts, rows, columns), expected[rows][:, columns])
+    np.testing.assert_allclose(kernels.WeightedSum(parts, ITEMS).between(rows, columns), expected[rows][:, columns])
+
+
+def _kernels() -> list[Kernel]:
+    generator = torch.Generator().manual_seed(0)
+    vectors = FeatureMatrix(torch.randn(8, 4, generator=generator), torch.tensor([True, False, True, True, True, True, True, True]))
+    sparse, dense = kernels.of_attributes(_triplets(), ["directed_by", "actor"], ITEMS), kernels.of_vectors(vectors, ITEMS)
+    years = kernels.Years(np.array([1990.0, math.nan, 1990.0, 2001.5, 1987.0]), 3.0)
+    return [sparse, dense, years, kernels.Years(np.full(ITEMS, math.nan), 3.0), kernels.WeightedSum([(2.0, sparse), (0.5, years)], ITEMS)]
+
+
+@pytest.mark.parametrize("kernel", _kernels(), ids=["sparse", "dense", "years", "unknown years", "sum"])
+def test_a_product_with_a_kernel_is_that_with_all_its_entries(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "BLOCK", 2)
+    dense = np.random.default_rng(0).normal(size=(ITEMS, 3))
+    np.testing.assert_allclose(kernel.times(dense), _whole(kernel) @ dense, atol=1e-6)
+    np.testing.assert_allclose(kernel.diagonal(), _whole(kernel).diagonal(), atol=1e-6)
+
+
+def test_a_sum_of_no_kernels_is_zero() -> None:
+    nothing = kernels.WeightedSum([], ITEMS)
+    assert not nothing.diagonal().any()
+    assert not nothing.times(np.ones((ITEMS, 2))).any()
+    assert not _whole(nothing).any()

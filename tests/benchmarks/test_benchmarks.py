@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import dump, embedding, epoch, propagation, ranking, references, stages
+from benchmarks import catalogue, dump, embedding, epoch, propagation, ranking, references, stages
 from benchmarks.propagation import GatherScatterPattern
 from benchmarks.synthetic import SMALL, interactions, training_data
 from benchmarks.timing import Comparison, alternate, print_table
@@ -192,3 +192,16 @@ def test_the_ratio_is_the_median_of_the_rounds() -> None:
 def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["name", "s"], [["a", "10.5"], ["longer", "1"]])
     assert capsys.readouterr().out.splitlines() == ["name       s", "a       10.5", "longer     1"]
+
+
+def test_the_large_catalogue_is_fitted_in_blocks_beside_the_exact_form(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "_apart", catalogue.measure)
+    catalogue.main(["--items", "300", "--exact-items", "150", "--block-items", "16", "--neighbours", "32", "--rank", "8"])
+    _, header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[:2] == ["fit,", "s"]
+    assert [row.split(" items")[0] for row in rows] == ["exact, 150", "blocks, 150", "exact, 300", "blocks, 300"]
+    data = catalogue.catalogue(300)
+    assert data.num_users == 450
+    assert 0.05 < (data.train.item_counts == 0).float().mean() < 0.4
