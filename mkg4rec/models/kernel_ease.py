@@ -21,9 +21,9 @@ from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import available_memory
 from mkg4rec.models.base import WEIGHTS, Input
-from mkg4rec.models.blocks.equations import NormalEquations
+from mkg4rec.models.blocks.equations import NormalEquations, RidgeEquations
 from mkg4rec.models.blocks.matrix import BlockScorer
-from mkg4rec.models.blocks.solution import BlockSizes, block_ridge, block_solution
+from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagonal_blocks
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights, check_weights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, cross_gram, zero_diagonal_solution
@@ -150,11 +150,11 @@ class KernelEase(ItemWeightsModel):
         penalties = self._penalties(torch.arange(self.rows.entries.num_items, device=device))
         likeness = self.kernels.weighted(settings.warm_weights)
         equations = NormalEquations(self.rows, self.train, self._user_weights(), penalties, settings.dropout, likeness)
-        solution = block_solution(equations, warm, used, sizes, device)
-        places = solution.coordinates[: self.train.num_items]
-        ridge = block_ridge(self.kernels.weighted(settings.cold_weights), warm, cold, places, settings.cold_regularization, sizes, device)
-        self.approximation = BlockScorer(self.rows, solution.weights, ridge.times(settings.cold_weight))
-        return float(solution.minima[warm].mean()) / self.train.num_users
+        weights, attained = zero_diagonal_blocks(equations, warm, used, sizes, device)
+        ridge = RidgeEquations(self.kernels.weighted(settings.cold_weights), settings.cold_regularization, self.train.num_items)
+        to_cold = ridge_blocks(ridge, warm, cold, sizes, device).times(settings.cold_weight)
+        self.approximation = BlockScorer(self.rows, weights, to_cold)
+        return float((equations.totals - attained)[warm].mean()) / self.train.num_users
 
     def scorer(self) -> Scorer:
         return self.approximation or super().scorer()
@@ -171,7 +171,7 @@ class KernelEase(ItemWeightsModel):
             return super().load(hyperparameters, folder, data)
         rows, tensors = cls.rows_of(hyperparameters, data), load_file(folder / WEIGHTS)
         shape = (rows.entries.num_items, data.num_items)
-        made_for = tuple(tensors[name].shape[axis] for name, axis in (("basis", 0), ("coefficients", 1)) if name in tensors)
+        made_for = tuple(tensors[name].shape[axis] for name, axis in (("warm.basis", 0), ("warm.coefficients", 1)) if name in tensors)
         if made_for != shape:
             raise PipelineError(f"{folder / WEIGHTS}: made for other data or for the exact form; run `dvc repro`.")
         return BlockScorer.from_tensors(rows, tensors)

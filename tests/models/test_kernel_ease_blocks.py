@@ -80,15 +80,33 @@ def test_every_column_solves_the_least_squares_problem_of_its_block(dislikes: bo
 
 def test_cold_items_are_regressed_on_the_warm_ones_that_are_most_like_them() -> None:
     data = ratings_world()
-    model, _ = _fitted(data, blocks={"items": 1, "neighbours": 3, "rank": 2})
+    model, _ = _fitted(data, blocks={"items": 1, "neighbours": 3, "rank": 0})
     scores = _scores(model, data).double()
-    every = np.arange(ITEMS)
-    likeness = torch.from_numpy(model.kernels.weighted(VALUES["cold_weights"]).between(every, every))
-    warm = torch.tensor([item for item in range(ITEMS) if item not in COLD])
+    likeness, warm = _likeness(model, "cold_weights"), torch.tensor([item for item in range(ITEMS) if item not in COLD])
     for item in COLD:
         nearest = warm[likeness[warm, item].abs().topk(4).indices]
         coefficients = torch.linalg.solve(likeness[nearest][:, nearest] + 0.4 * torch.eye(4), likeness[nearest, item])
         torch.testing.assert_close(scores[:, item], 1.7 * scores[:, nearest] @ coefficients, atol=1e-5, rtol=1e-4)
+
+
+def test_the_regression_of_a_cold_item_is_the_best_of_its_neighbours_and_the_directions() -> None:
+    data = ratings_world()
+    model, _ = _fitted(data, blocks={"items": 1, "neighbours": 2, "rank": 3})
+    assert model.approximation
+    cold, likeness = model.approximation.cold, _likeness(model, "cold_weights")
+    gram = likeness + 0.4 * torch.eye(ITEMS)
+    assert sorted(int(block.columns) for block in cold.blocks.blocks) == COLD
+    assert not cold.basis[COLD].any()
+    for block in cold.blocks.blocks:
+        assert len(block.rows) == 3
+        assert not set(block.rows.tolist()) & set(COLD)
+        weights = cold.basis.double() @ cold.coefficients[:, block.columns[0]].double()
+        weights[block.rows] += block.values[:, 0].double()
+        gradient = gram @ (weights / 1.7) - likeness[:, block.columns[0]]
+        remaining = cold.basis.double().clone()
+        remaining[block.rows] = 0
+        assert gradient[block.rows].abs().max() < 1e-4
+        assert (remaining.T @ gradient).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("rank", [0, 2])
@@ -150,6 +168,11 @@ def test_refuses_impossible_sizes(sizes: dict[str, int], complaint: str) -> None
         registry.create("kernel_ease", VALUES | {"blocks": WHOLE | sizes}, ratings_world())
 
 
+def _likeness(model: KernelEase, view: str) -> Tensor:
+    every = np.arange(ITEMS)
+    return torch.from_numpy(model.kernels.weighted(VALUES[view]).between(every, every))
+
+
 def _dense_equations(data: TrainingData, model: KernelEase, dislikes: bool) -> tuple[Tensor, Tensor, Tensor]:
     """A, C and the diagonal of XᵀDX + K, written down densely."""
     ratings = data.read_ratings()
@@ -160,8 +183,7 @@ def _dense_equations(data: TrainingData, model: KernelEase, dislikes: bool) -> t
     Z = torch.cat([taken, disliked], dim=1) if dislikes else taken
     counts = data.train.counts.double()
     activity = ((counts / counts.mean()) ** -0.4).unsqueeze(1)
-    every = np.arange(ITEMS)
-    likeness = torch.from_numpy(model.kernels.weighted(VALUES["warm_weights"]).between(every, every))
+    likeness = _likeness(model, "warm_weights")
     gram, target = Z.T @ (activity * Z), Z.T @ (activity * binary)
     penalty = torch.full((Z.shape[1],), 3.0, dtype=torch.float64)
     penalty[ITEMS:] = 5.0

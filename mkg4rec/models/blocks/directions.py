@@ -1,4 +1,4 @@
-"""A few directions that stand for all the columns of Z which a block leaves out."""
+"""A few directions that stand for all the columns which a block leaves out."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mkg4rec.models.blocks.equations import NormalEquations
+from mkg4rec.models.blocks.equations import Equations
 from mkg4rec.progress import progress
 
 ROUNDS = 4
@@ -24,14 +24,15 @@ class Correlations:
         scale: (D,) the diagonal of S.
     """
 
-    equations: NormalEquations
+    equations: Equations
     scale: NDArray[np.float64]
 
     @classmethod
-    def of(cls, equations: NormalEquations, columns: NDArray[np.intp]) -> "Correlations":
+    def of(cls, equations: Equations, columns: NDArray[np.intp]) -> "Correlations":
         """Of the (U,) columns that are used."""
-        scale = np.zeros(equations.num_columns)
-        scale[columns] = 1 / np.sqrt(equations.diagonal[columns])
+        diagonal = equations.diagonal
+        scale = np.zeros(len(diagonal))
+        scale[columns] = 1 / np.sqrt(diagonal[columns])
         return cls(equations, scale)
 
     def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,22 +53,22 @@ class Directions:
         gram: A V, (D, r).
         among: Vᵀ A V, (r, r).
         target: Cᵀ V, (items, r).
+        coordinates: (D, at most COORDINATES) rows of R U, near each other for columns that are alike.
+        target_coordinates: (items, likewise) rows of Cᵀ S U, for items whose columns of C are alike.
     """
 
     vectors: NDArray[np.float64]
     gram: NDArray[np.float64]
     among: NDArray[np.float64]
     target: NDArray[np.float64]
+    coordinates: NDArray[np.float64]
+    target_coordinates: NDArray[np.float64]
 
 
-def leading_directions(correlations: Correlations, rank: int) -> tuple[Directions, NDArray[np.float64]]:
+def leading_directions(correlations: Correlations, rank: int) -> Directions:
     """V = S U with the leading eigenvectors U of R; of no more than `rank`, or as many as there are columns.
 
-    Randomised subspace iteration, as in Halko, Martinsson and Tropp (SIAM Review 2011, https://arxiv.org/abs/0909.4061), section 4.5.
-
-    Returns:
-        the directions, and (D, at most COORDINATES) rows of R U.
-    """
+    Randomised subspace iteration, as in Halko, Martinsson and Tropp (SIAM Review 2011, https://arxiv.org/abs/0909.4061), section 4.5."""
     equations, scale = correlations.equations, correlations.scale[:, None]
     size = min(max(rank, COORDINATES), int((correlations.scale > 0).sum()))
     vectors = torch.randn(len(scale), size, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
@@ -76,7 +77,7 @@ def leading_directions(correlations: Correlations, rank: int) -> tuple[Direction
     vectors *= scale
     gram = equations.gram_times(vectors)
     rotation = np.linalg.eigh(vectors.T @ gram).eigenvectors[:, ::-1]
-    coordinates = scale * (gram @ rotation[:, :COORDINATES])
-    rotation = rotation[:, :rank]
-    vectors, gram = vectors @ rotation, gram @ rotation
-    return Directions(vectors, gram, vectors.T @ gram, equations.target_times(vectors)), coordinates
+    gram, target = gram @ rotation, equations.target_times(vectors) @ rotation
+    own, others = scale * gram[:, :COORDINATES], target[:, :COORDINATES]
+    vectors, gram, target = (vectors @ rotation)[:, :rank], gram[:, :rank], target[:, :rank]
+    return Directions(vectors, gram, vectors.T @ gram, target, own, others)

@@ -1,5 +1,8 @@
 """The normal equations of a regression between items, of which any part is computed when it is asked for, and nothing is held whole."""
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -10,6 +13,62 @@ from mkg4rec.kernels import Kernel
 
 COLUMNS_AT_A_TIME = 64
 """Of a product with a tall matrix, so that little more than its result is held."""
+
+
+class Equations(Protocol):
+    """A B = C with a positive definite A (D, D) and a C (D, items)."""
+
+    @property
+    def diagonal(self) -> NDArray[np.float64]:
+        """(D,) of A."""
+
+    @property
+    def num_items(self) -> int: ...
+
+    def gram(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(M, N) of A for (M,) and (N,) of its columns, none twice in either."""
+
+    def target(self, columns: NDArray[np.intp], items: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(M, N) of C for (M,) columns of A and (N,) items."""
+
+    def gram_times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A V, (D, k), for a (D, k) V."""
+
+    def target_times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Cᵀ V, (items, k), for a (D, k) V."""
+
+
+@dataclass(frozen=True)
+class RidgeEquations:
+    """A = K + μ I and C = K: kernel ridge regression of items on items.
+
+    Attributes:
+        kernel: K.
+        regularization: μ.
+        num_items: how many there are.
+    """
+
+    kernel: Kernel
+    regularization: float
+    num_items: int
+
+    @property
+    def diagonal(self) -> NDArray[np.float64]:
+        return self.kernel.diagonal() + self.regularization
+
+    def gram(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
+        gram = self.kernel.between(some, others)
+        gram[some[:, None] == others] += self.regularization
+        return gram
+
+    def target(self, columns: NDArray[np.intp], items: NDArray[np.intp]) -> NDArray[np.float64]:
+        return self.kernel.between(columns, items)
+
+    def gram_times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.kernel.times(dense) + self.regularization * dense
+
+    def target_times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.kernel.times(dense)
 
 
 class NormalEquations:
@@ -47,11 +106,6 @@ class NormalEquations:
     @property
     def num_items(self) -> int:
         return int(self._taken.shape[1])
-
-    @property
-    def num_columns(self) -> int:
-        """D"""
-        return len(self.diagonal)
 
     def gram(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float64]:
         """(M, N) of A for (M,) and (N,) columns of Z, none twice in either."""

@@ -69,6 +69,26 @@ class LowRankAndBlocks:
     coefficients: Tensor
     blocks: BlockMatrix
 
+    def times(self, factor: float) -> "LowRankAndBlocks":
+        """Every entry times `factor`."""
+        return LowRankAndBlocks(self.basis, factor * self.coefficients, self.blocks.times(factor))
+
+    def add_product(self, dense: Tensor, result: Tensor) -> None:
+        """Add Bᵀ x to `result` (items, k), for x = `dense` (D, k)."""
+        result += self.coefficients.T @ (self.basis.T @ dense)
+        self.blocks.add_product(dense, result)
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """All of it in a few tensors, by name."""
+        low_rank = {f"{name}.basis": self.basis.cpu().contiguous(), f"{name}.coefficients": self.coefficients.cpu().contiguous()}
+        return low_rank | self.blocks.tensors(name)
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], name: str, device: torch.device) -> Self:
+        """What `tensors` gave, on `device`."""
+        basis, coefficients = (tensors[f"{name}.{part}"].to(device) for part in ("basis", "coefficients"))
+        return cls(basis, coefficients, BlockMatrix.from_tensors(tensors, name, device))
+
 
 USERS_AT_A_TIME = 256
 
@@ -80,12 +100,12 @@ class BlockScorer:
     Attributes:
         rows: z, users × D.
         warm: B, (D, items), zero in the columns of cold items.
-        cold: (items, items), from the scores of warm items to those of cold ones.
+        cold: (items, items), from the scores of warm items to those of cold ones; zero in the rows of these and the columns of those.
     """
 
     rows: WeightedInteractions
     warm: LowRankAndBlocks
-    cold: BlockMatrix
+    cold: LowRankAndBlocks
 
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
@@ -94,24 +114,17 @@ class BlockScorer:
             chosen = slice(begin, begin + USERS_AT_A_TIME)
             # A user's row is a column here: what a block needs of it then lies together.
             taken = self.rows.dense_rows(users[chosen]).T.contiguous()
-            result = self.warm.coefficients.T @ (self.warm.basis.T @ taken)
-            self.warm.blocks.add_product(taken, result)
+            result = torch.zeros(scores.shape[1], taken.shape[1], device=users.device)
+            self.warm.add_product(taken, result)
             self.cold.add_product(result, result)
             scores[chosen] = result.T
         return scores
 
     def tensors(self) -> dict[str, Tensor]:
         """All that `from_tensors` needs beside the rows, by name."""
-        return {
-            "basis": self.warm.basis.cpu().contiguous(),
-            "coefficients": self.warm.coefficients.cpu().contiguous(),
-            **self.warm.blocks.tensors("warm"),
-            **self.cold.tensors("cold"),
-        }
+        return self.warm.tensors("warm") | self.cold.tensors("cold")
 
     @classmethod
     def from_tensors(cls, rows: WeightedInteractions, tensors: dict[str, Tensor]) -> Self:
         device = rows.weights.device
-        blocks = BlockMatrix.from_tensors(tensors, "warm", device)
-        warm = LowRankAndBlocks(tensors["basis"].to(device), tensors["coefficients"].to(device), blocks)
-        return cls(rows, warm, BlockMatrix.from_tensors(tensors, "cold", device))
+        return cls(rows, *(LowRankAndBlocks.from_tensors(tensors, name, device) for name in ("warm", "cold")))

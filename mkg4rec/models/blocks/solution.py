@@ -5,7 +5,7 @@ in blocks that share their neighbours, and their weights are those of a dense pr
 neighbours is not left out, but stands in each problem as a few directions that are the same for all, so that far fewer neighbours do.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from mkg4rec.kernels import Kernel
 from mkg4rec.models.blocks.directions import Correlations, Directions, leading_directions
-from mkg4rec.models.blocks.equations import NormalEquations
+from mkg4rec.models.blocks.equations import Equations, RidgeEquations
 from mkg4rec.models.blocks.matrix import Block, BlockMatrix, LowRankAndBlocks
 from mkg4rec.models.blocks.neighbourhoods import clusters, neighbourhoods
 from mkg4rec.models.item_weights import zero_diagonal_solution
@@ -39,52 +38,81 @@ class BlockSizes(Group):
     rank: Annotated[int, Field(ge=0)]
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Attributes:
-    weights: B, (D, items), zero for items that were not solved for.
-    minima: (items,) of each item's problem, likewise.
-    coordinates: (D, C) near each other for columns that are alike.
-    """
-
-    weights: LowRankAndBlocks
-    minima: NDArray[np.float64]
-    coordinates: NDArray[np.float64]
-
-
-def block_solution(
-    equations: NormalEquations, items: NDArray[np.intp], columns: NDArray[np.intp], sizes: BlockSizes, device: torch.device
-) -> Solution:
+def zero_diagonal_blocks(
+    equations: Equations, items: NDArray[np.intp], columns: NDArray[np.intp], sizes: BlockSizes, device: torch.device
+) -> tuple[LowRankAndBlocks, NDArray[np.float64]]:
     """What about minimises tr(BᵀAB − 2 CᵀB) with B_jj = 0.
 
     A block of items has the columns S, its own and its neighbours, and R = V without the rows of S, for directions V. Each of its
     columns of B is the minimum among all E_S g + R h: that of the whole problem where S is all there is.
 
     Args:
-        items: (W,) to solve for.
-        columns: (U,) of Z that may be used, `items` among them.
+        items: (W,) to solve for; no other column of B has an entry.
+        columns: (U,) of A that may be used, `items` among them.
         device: where the dense problems are solved.
+
+    Returns:
+        B, and (items,) of the diagonal of CᵀB.
     """
     correlations = Correlations.of(equations, columns)
-    directions, coordinates = leading_directions(correlations, sizes.rank)
-    groups = [items[group] for group in clusters(coordinates[items], sizes.items)]
+    directions = leading_directions(correlations, sizes.rank)
+    groups = [items[group] for group in clusters(directions.coordinates[items], sizes.items)]
     found = neighbourhoods(correlations, groups, correlations.scale > 0, sizes.neighbours)
+    chosen = (np.concatenate(both) for both in zip(groups, found, strict=True))
+    return _solve(equations, directions, groups, chosen, len(columns), zero_diagonal_solution, device)
+
+
+def ridge_blocks(
+    equations: RidgeEquations, known: NDArray[np.intp], unknown: NDArray[np.intp], sizes: BlockSizes, device: torch.device
+) -> LowRankAndBlocks:
+    """About (K_WW + μ I)⁻¹ K_Wc of (W,) `known` and (C,) `unknown` items, as `zero_diagonal_blocks`: (items, items).
+
+    The neighbours of a block are known items, as many as a block of these has columns.
+    """
+    correlations = Correlations.of(equations, known)
+    directions = leading_directions(correlations, sizes.rank)
+    groups = [unknown[group] for group in clusters(directions.target_coordinates[unknown], sizes.items)]
+    found = neighbourhoods(equations.kernel, groups, correlations.scale > 0, sizes.items + sizes.neighbours)
+    return _solve(equations, directions, groups, found, len(known), _solution, device)[0]
+
+
+def _solution(gram: Tensor, target: Tensor) -> Tensor:
+    return torch.cholesky_solve(target, torch.linalg.cholesky(gram))
+
+
+def _solve(
+    equations: Equations,
+    directions: Directions,
+    groups: Sequence[NDArray[np.intp]],
+    chosen_columns: Iterable[NDArray[np.intp]],
+    num_columns: int,
+    solution: Callable[[Tensor, Tensor], Tensor],
+    device: torch.device,
+) -> tuple[LowRankAndBlocks, NDArray[np.float64]]:
+    """B of the items in `groups`, each group with its columns, and (items,) of the diagonal of CᵀB.
+
+    Args:
+        num_columns: how many a group could have.
+        solution: B from a dense A and C.
+    """
     coefficients = torch.zeros(directions.vectors.shape[1], equations.num_items, device=device)
-    minima = np.zeros(equations.num_items)
+    attained = np.zeros(equations.num_items)
     blocks = []
-    for group, neighbours in progress(zip(groups, found, strict=True), "blocks of items", len(groups), "block"):
-        chosen = np.concatenate([group, neighbours])
-        gram, target = equations.gram(chosen, chosen), equations.target(chosen, group)
+    for group, chosen in progress(zip(groups, chosen_columns, strict=True), "blocks of items", len(groups), "block"):
         # Where nothing is left out, there is nothing that directions could stand for.
-        inside = directions.vectors[chosen] if len(chosen) < len(columns) else directions.vectors[chosen, :0]
-        gram, target = _beside_directions(gram, target, directions, chosen, group, inside)
-        weights = zero_diagonal_solution(torch.from_numpy(gram).to(device), torch.from_numpy(target).to(device))
-        minima[group] = equations.totals[group] - (target * weights.cpu().numpy()).sum(0)
+        inside = directions.vectors[chosen] if len(chosen) < num_columns else directions.vectors[chosen, :0]
+        gram, target = _beside_directions(
+            equations.gram(chosen, chosen), equations.target(chosen, group), directions, chosen, group, inside
+        )
+        weights = solution(torch.from_numpy(gram).to(device), torch.from_numpy(target).to(device))
+        attained[group] = (target * weights.cpu().numpy()).sum(0)
         own, shared = weights.split([len(chosen), inside.shape[1]])
-        coefficients[: len(shared), torch.from_numpy(group).to(device)] = shared.float()
-        blocks.append(_block(chosen, group, own - torch.from_numpy(inside).to(device) @ shared))
+        own = own - torch.from_numpy(inside).to(device) @ shared
+        columns = torch.from_numpy(group).to(device)
+        coefficients[: len(shared), columns] = shared.float()
+        blocks.append(Block(torch.from_numpy(chosen).to(device), columns, own.float()))
     basis = torch.from_numpy(directions.vectors).float().to(device)
-    return Solution(LowRankAndBlocks(basis, coefficients, BlockMatrix(blocks)), minima, coordinates)
+    return LowRankAndBlocks(basis, coefficients, BlockMatrix(blocks)), attained
 
 
 def _beside_directions(
@@ -106,39 +134,3 @@ def _beside_directions(
     among = (among + among.T) / 2 + RIDGE * np.eye(rank)
     remaining = directions.target[items, :rank].T - inside.T @ target
     return np.block([[gram, across], [across.T, among]]), np.concatenate([target, remaining])
-
-
-def block_ridge(
-    kernel: Kernel,
-    known: NDArray[np.intp],
-    unknown: NDArray[np.intp],
-    coordinates: NDArray[np.float64],
-    regularization: float,
-    sizes: BlockSizes,
-    device: torch.device,
-) -> BlockMatrix:
-    """(K_NN + μ I)⁻¹ K_NT, from the `known` items N that are nearest to a block T of `unknown` ones: (items, items).
-
-    That is kernel ridge regression on all known items where N is all of them.
-
-    Args:
-        known: (W,) items.
-        unknown: (C,) items.
-        coordinates: (items, c) by which known items were grouped; unknown ones are where those are that they are like.
-        regularization: μ.
-    """
-    eligible = np.zeros(len(coordinates), dtype=np.bool_)
-    eligible[known] = True
-    places = kernel.times(np.where(eligible[:, None], coordinates, 0))[unknown]
-    groups = [unknown[group] for group in clusters(places, sizes.items)]
-    blocks = []
-    found = neighbourhoods(kernel, groups, eligible, sizes.items + sizes.neighbours)
-    for group, neighbours in progress(zip(groups, found, strict=True), "blocks of cold items", len(groups), "block"):
-        among, towards = (torch.from_numpy(kernel.between(neighbours, others)).to(device) for others in (neighbours, group))
-        among.diagonal().add_(regularization)
-        blocks.append(_block(neighbours, group, torch.cholesky_solve(towards, torch.linalg.cholesky(among))))
-    return BlockMatrix(blocks)
-
-
-def _block(rows: NDArray[np.intp], columns: NDArray[np.intp], values: Tensor) -> Block:
-    return Block(torch.from_numpy(rows).to(values.device), torch.from_numpy(columns).to(values.device), values.float())
