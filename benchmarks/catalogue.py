@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=200_000, help="of the large catalogue (default 200,000)")
     parser.add_argument("--exact-items", type=int, default=4_000, help="of the one that is solved exactly as well (default 4,000)")
-    parser.add_argument("--block-items", type=int, default=128, help="items of a block (default 128)")
+    parser.add_argument("--block-items", type=int, default=64, help="items of a block (default 64)")
     parser.add_argument("--neighbours", type=int, default=512, help="further columns of a block (default 512)")
     parser.add_argument("--rank", type=int, default=128, help="directions that stand for all others (default 128)")
     given = parser.parse_args(arguments)

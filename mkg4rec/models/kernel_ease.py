@@ -132,7 +132,7 @@ class KernelEase(ItemWeightsModel):
             raise PipelineError(
                 f"kernel_ease: the exact form needs about {needed / 1e9:,.1f} GB for {items:,} items ({columns:,} columns, their products "
                 f"dense), and {available / 1e9:,.1f} GB are left on {device}. Set models.kernel_ease.blocks in params.yaml to the sizes of "
-                "the approximate form, such as {items: 128, neighbours: 512, rank: 128}, whose memory grows with the items alone."
+                "the approximate form, such as {items: 64, neighbours: 512, rank: 128}, whose memory grows with the items alone."
             )
 
     def _user_weights(self) -> Tensor:
