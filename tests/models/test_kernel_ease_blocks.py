@@ -131,16 +131,16 @@ def test_memory_does_not_grow_with_the_square_of_the_catalogue() -> None:
         data = replace(checkerboard()[0], train=train, read_ratings=lambda: ratings)
         plain = {"warm_weights": {}, "cold_weights": {}, "kernels": {}, "dislikes": False}
         tracemalloc.start()
-        model, _ = _fitted(data, **plain, blocks={"items": 16, "neighbours": 32, "rank": 4})
+        model, _ = _fitted(data, **plain, blocks={"items": 3, "neighbours": 16, "rank": 4})
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert model.approximation
         return peak, sum(tensor.numel() for tensor in model.approximation.tensors().values())
 
-    small, large = held_and_saved(1000), held_and_saved(4000)
+    small, large = held_and_saved(200), held_and_saved(800)
     assert large[0] < 6 * small[0]
     assert large[1] < 5 * small[1]
-    assert large[0] < 8 * 4000**2 / 4
+    assert large[0] < 8 * 800**2
 
 
 def test_the_exact_form_says_what_to_set_where_memory_is_too_small_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
