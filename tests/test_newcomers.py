@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "cold_weights": {"people": 1.0, "words": 0.5, "visual": 0.5, "year": 0.3},
     "cold_regularization": 0.4,
     "cold_weight": 1.3,
+    "blocks": None,
 }
 
 
