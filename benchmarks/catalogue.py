@@ -2,7 +2,9 @@
 
 A synthetic catalogue in the shape of a book shop: one and a half users an item, 17 interactions a user, most of them within a few
 topics, popularity with a long tail, a tenth of the items taken by nobody; authors, genres, publishers, words and a year of each item
-follow its topic. Every form is fitted in a process of its own, and its peak of memory is what fitting and a block of scores took there,
+follow its topic, and there are no vectors.
+
+Every form is fitted in a process of its own, and its peak of memory is what fitting and a block of scores took there,
 data included. The exact form cannot be fitted to the large catalogue: its time is scaled by the cube, its memory by the square.
 """
 
@@ -13,7 +15,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,7 @@ def measure(items: int, sizes: dict[str, int] | None) -> Measurement:
     """Fit kernel EASE in this process, exactly where `sizes` is None."""
     data = catalogue(items)
     values = params.load().models[MODEL]
-    model = registry.create(MODEL, values | {"blocks": sizes, "kernels": _without_vectors(values["kernels"])}, data)
+    model = registry.create(MODEL, values | {"blocks": sizes}, data)
     assert isinstance(model, ClosedForm)
     start, processor_start = time.perf_counter(), time.process_time()
     model.fit()
@@ -134,10 +135,6 @@ def _apart(items: int, sizes: dict[str, int] | None) -> Measurement:
 def _cells(measured: Measurement) -> list[str]:
     seconds = [f"{value:,.1f}" for value in (measured.seconds, measured.processor_seconds, measured.scoring)]
     return [*seconds, f"{measured.peak:,}", f"{measured.ndcg:.4f}"]
-
-
-def _without_vectors(kernels: dict[str, Any]) -> dict[str, Any]:
-    return {name: kernel for name, kernel in kernels.items() if kernel["source"] != "vectors"}
 
 
 def _interactions(chance: np.random.Generator, users: int, topic: NDArray[np.int64], topics: int) -> tuple[Interactions, Interactions]:
