@@ -8,11 +8,15 @@ from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
+from mkg4rec.graph.nearest import by_features
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
 
 PRESENT = 0.9
 """Share of the entities that have features."""
+
+NEIGHBOURS = 10
+"""Of an item in an item graph."""
 
 USER_SPREAD, ITEM_SPREAD, ENTITY_SPREAD = 1.0, 1.5, 1.5
 """σ of the lognormal popularity. With these the tails are those of MovieLens-1M: half of its users took more than 65 items, one took 1,547;
@@ -75,6 +79,7 @@ def training_data(size: Size, device: torch.device) -> TrainingData:
         lambda modality: features,
         lambda: ItemContents([""] * size.items, torch.full((size.items,), torch.nan, dtype=torch.float64)),
         lambda: Ratings(torch.ones(len(train), device=device), Interactions.from_pairs(nothing, nothing, size.users, size.items)),
+        lambda modality: by_features(features, size.items, NEIGHBOURS),
     )
 
 

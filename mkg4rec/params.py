@@ -114,6 +114,17 @@ class Embed(Group):
     precision: Annotated[Precision, Lax]
 
 
+class ItemGraphs(Group):
+    """How items are joined to those that look or read alike.
+
+    Attributes:
+        num_neighbours: k, at most so many for an item.
+    """
+
+    num_neighbours: Count
+    device: Annotated[Device, Lax]
+
+
 class Kg(Group):
     """What never enters the knowledge graph: predicates by the beginning of their names."""
 
@@ -418,6 +429,7 @@ class Params(Group):
     http: Http
     media: Media
     embed: Embed
+    item_graphs: ItemGraphs
     kg: Kg
     split: Split
     train: Train

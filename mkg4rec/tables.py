@@ -264,6 +264,17 @@ FEATURES = Table(
 order, with a missing vector where the content is missing; then attribute entities that have content.
 sha256 is of the embedded content. The schema metadata tells encoder, weights hash and preprocessing."""
 
+ITEM_GRAPH = Table(
+    "item graph",
+    (
+        _identifier("item_id"),
+        _identifier("neighbour_id"),
+        Column("weight", (pa.float32(),)),
+    ),
+)
+"""The nearest items of each item by one modality's vectors, sorted by both; weight is the cosine of the two. No row where
+an item lacks the modality, nor for an item and itself."""
+
 USER_VECTORS = Table("user vectors", (_identifier("user_id"), Column("vector", (pa.list_(pa.float32()),))))
 ITEM_VECTORS = Table("item vectors", (_identifier("item_id"), Column("vector", (pa.list_(pa.float32()),))))
 """Final vectors of a dot-product model: the score of (user, item) is the inner product of the two."""

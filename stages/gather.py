@@ -28,6 +28,7 @@ def main(dataset: str) -> None:
         Input.GRAPH: [layout.entities, layout.relations, layout.triplets],
         Input.FEATURES: [layout.features(modality) for modality in Modality],
         Input.CONTENTS: [layout.catalogue, layout.descriptions],
+        Input.ITEM_GRAPHS: [layout.item_graph(modality) for modality in Modality],
     }
     training = settings.train.model_dump(mode="json")
     with replacing(layout.data / "gathered") as folder:

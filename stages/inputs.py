@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from mkg4rec.errors import PipelineError
 from mkg4rec.features.contents import item_texts
 from mkg4rec.features.store import FeatureMatrix, read_aligned
 from mkg4rec.graph.collaborative import Triplets
+from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.imports import ROOT
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
-from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS, untitled
+from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, ITEM_GRAPH, RELATIONS, TRIPLETS, untitled
 from stages.layout import Layout
 
 STOPPING = {"max_epochs", "patience"}
@@ -42,6 +44,7 @@ def training_data_of(layout: Layout, train: pa.Table, valid: pa.Table, dislikes:
         lambda modality: read_features(layout, modality, device),
         lambda: read_contents(layout),
         lambda: Ratings(ratings_in_order(train, user_ids, item_ids).to(device), indexed(dislikes, user_ids, item_ids).to(device)),
+        lambda modality: read_item_graph(layout, modality, item_ids).to(device),
     )
 
 
@@ -87,6 +90,21 @@ def read_features(layout: Layout, modality: str, device: torch.device) -> Featur
     """The vectors of one modality by entity index."""
     matrix = read_aligned(layout.features(modality), ENTITIES.read(layout.entities))
     return FeatureMatrix(matrix.vectors.to(device), matrix.present.to(device))
+
+
+def read_item_graph(layout: Layout, modality: str, item_ids: pa.Array) -> ItemGraph:
+    """The nearest items of each item by index.
+
+    Raises:
+        PipelineError: it was made for other items.
+    """
+    path = layout.item_graph(modality)
+    edges = ITEM_GRAPH.read(path)
+    items, neighbours = (pc.index_in(edges[name].combine_chunks(), item_ids) for name in ("item_id", "neighbour_id"))
+    if items.null_count or neighbours.null_count:
+        raise PipelineError(f"{path}: it has items that are not in {layout.catalogue}; run `dvc repro` to make both from one catalogue.")
+    from_items, to_neighbours = (torch.tensor(column.to_numpy(), dtype=torch.long) for column in (items, neighbours))
+    return ItemGraph.from_edges(from_items, to_neighbours, torch.tensor(edges["weight"].to_numpy()), len(item_ids))
 
 
 def checkpoint_path(layout: Layout, model: str, seed: int, data: TrainingData) -> Path:

@@ -119,6 +119,10 @@ class Layout:
     def features(self, modality: str) -> Path:
         return self.data / "features" / f"{modality}.parquet"
 
+    def item_graph(self, modality: str) -> Path:
+        """The nearest items of each item by the vectors of a modality."""
+        return self.data / "item_graphs" / f"{modality}.parquet"
+
     @property
     def entities(self) -> Path:
         return self.data / "kg" / "entities.parquet"

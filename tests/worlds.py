@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
+from mkg4rec.graph.nearest import by_features
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
 
@@ -73,5 +74,6 @@ def checkerboard(num_users: int = 40, num_items: int = 24, dimension: int = 8) -
         lambda modality: FeatureMatrix(vectors, present),
         lambda: ItemContents([f"number {['even', 'odd'][item % 2]}" for item in range(num_items)], 1990.0 + every_item.double() % 2),
         lambda: Ratings(torch.full((len(train),), 4.0), dense_interactions(~right)),
+        lambda modality: by_features(FeatureMatrix(vectors, present), num_items, 4),
     )
     return data, right

@@ -35,6 +35,7 @@ class Input(StrEnum):
     GRAPH = "graph"
     FEATURES = "features"
     CONTENTS = "contents"
+    ITEM_GRAPHS = "item_graphs"
 
 
 class Model(ABC):
@@ -216,9 +217,12 @@ class DotProduct(Neural):
 
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         """The ranking loss of (B,) numbers of train interactions, and the penalty on what they involve."""
+        return self.ranking_loss(positives, *self.final_vectors())
+
+    def ranking_loss(self, positives: Tensor, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
+        """The same by given final vectors, (users, D) and (items, D)."""
         users, items = self.train_interactions.users[positives], self.train_interactions.items[positives]
         candidates = torch.cat([items.unsqueeze(1), self.draw_negatives(users)], dim=1)
-        user_vectors, item_vectors = self.final_vectors()
         # Gathered once, because the gradient of every gather is a whole table.
         asking, offered = F.embedding(users, user_vectors), F.embedding(candidates, item_vectors)
         if self.hyperparameters.loss is Loss.SOFTMAX:

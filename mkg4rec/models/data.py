@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
+from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.interactions import Interactions
 from mkg4rec.params import Name
 
@@ -64,6 +65,7 @@ class TrainingData:
         read_features: reads a modality by name.
         read_contents: reads texts and years.
         read_ratings: reads ratings and dislikes.
+        read_item_graph: reads the nearest items of each item by a modality's vectors.
         unseen: (num_items,) bool, the items kept out of training; a model of these interactions draws none as a negative,
             since at its time there was none. None where no item is kept out.
     """
@@ -76,6 +78,7 @@ class TrainingData:
     read_features: Callable[[str], FeatureMatrix]
     read_contents: Callable[[], ItemContents]
     read_ratings: Callable[[], Ratings]
+    read_item_graph: Callable[[str], ItemGraph]
     unseen: Tensor | None = None
 
     def without(self, unseen: Tensor) -> "TrainingData":

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mkg4rec.graph.bipartite import symmetric_normalised
+from mkg4rec.layers.light_convolution import light_convolution
 from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Group
@@ -34,11 +35,7 @@ class LightGcn(BprMf):
 
     def final_vectors(self) -> tuple[Tensor, Tensor]:
         """The means of the layers: (users, d) and (items, d)."""
-        users, items = all_users, all_items = super().final_vectors()
-        for _ in range(self.num_layers):
-            users, items = self.adjacency(items), self.adjacency.T(users)
-            all_users, all_items = all_users + users, all_items + items
-        return all_users / (self.num_layers + 1), all_items / (self.num_layers + 1)
+        return light_convolution(self.adjacency, *super().final_vectors(), self.num_layers)
 
     def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """λ · ½ (‖e_u⁰‖² + ‖e_i⁰‖² + Σ_j ‖e_j⁰‖²), the mean over the batch."""

@@ -17,7 +17,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.params import load
 from mkg4rec.tables import INTERACTIONS
-from stages import build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
+from stages import build_kg, download, embed, encoder, fetch_media, gather, item_graphs, link, prepare, split, split_cold, synthesize, train
 from stages.layout import Layout
 from tests.conftest import ROOT
 
@@ -38,7 +38,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         params["datasets"][DATASET]["encoder"]["epochs"] = 1
         Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         Path("dvc.yaml").symlink_to(ROOT / "dvc.yaml")
-        for stage in (synthesize, download, prepare, link, fetch_media, encoder, build_kg, embed, split, split_cold, gather):
+        for stage in (synthesize, download, prepare, link, fetch_media, encoder, build_kg, embed, item_graphs, split, split_cold, gather):
             stage.main(DATASET)
         train.main(DATASET, "ease")
         yield folder

@@ -26,7 +26,7 @@ from tests.pipeline.clone import Clone, clean_environment
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("planted")]
 
-STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed")
+STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed", "item_graphs")
 EPOCHS = {"multi_kg4rec": 32, "mkgat": 8, "kgat": 12, "cke": 12, "convncf": 2}
 """Where models whose epochs take long have learned enough for what is asked of them here."""
 
@@ -54,6 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingData, Intera
         layout = Layout("demo")
         data = training_data(layout, torch.device("cpu"))
         features = {modality: data.read_features(modality) for modality in ("visual", "text")}
+        item_graphs = {modality: data.read_item_graph(modality) for modality in features}
         triplets, contents, ratings = data.read_triplets(), data.read_contents(), data.read_ratings()
         test = indexed(INTERACTIONS.read(layout.split("test")), data.user_ids, data.item_ids)
     finally:
@@ -64,6 +65,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingData, Intera
         read_features=features.__getitem__,
         read_contents=lambda: contents,
         read_ratings=lambda: ratings,
+        read_item_graph=item_graphs.__getitem__,
     )
     return read, test
 

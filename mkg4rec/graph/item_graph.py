@@ -1,0 +1,77 @@
+"""Graphs between items: who is near whom, as sparse rows that nobody ever holds dense."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from mkg4rec.graph.sparse import Pattern, SparseProduct
+
+
+@dataclass(frozen=True)
+class ItemGraph:
+    """A directed graph A of items, (items, items), by its edges.
+
+    Attributes:
+        items: (edges,) int64, ascending: whose neighbour it is.
+        neighbours: (edges,) int64, ascending within an item, without repetition.
+        weights: (edges,) float32, above 0.
+        num_items: also those without an edge count.
+    """
+
+    items: Tensor
+    neighbours: Tensor
+    weights: Tensor
+    num_items: int
+
+    @classmethod
+    def from_edges(cls, items: Tensor, neighbours: Tensor, weights: Tensor, num_items: int) -> "ItemGraph":
+        """From (edges,) in any order; the weights of an edge that stands more than once are added."""
+        keys, places = torch.unique(items * num_items + neighbours, return_inverse=True)
+        summed = torch.zeros(len(keys), device=weights.device).index_add_(0, places, weights.float())
+        return cls(keys // num_items, keys % num_items, summed, num_items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def connected(self) -> Tensor:
+        """(items,) bool, whether an item has a neighbour."""
+        return torch.bincount(self.items, minlength=self.num_items) > 0
+
+    def unweighted(self) -> "ItemGraph":
+        """The same edges, every weight 1."""
+        return replace(self, weights=torch.ones_like(self.weights))
+
+    def normalised(self) -> "ItemGraph":
+        """D^−½ A D^−½, D the diagonal matrix of A's row sums. An item without neighbours keeps a row of zeros."""
+        sums = torch.zeros(self.num_items, device=self.weights.device).index_add_(0, self.items, self.weights)
+        inverse_roots = sums.rsqrt().where(sums > 0, 0.0)
+        return replace(self, weights=inverse_roots[self.items] * self.weights * inverse_roots[self.neighbours])
+
+    def product(self) -> SparseProduct:
+        """A x, a row for each item: the sum over its neighbours."""
+        return Pattern.build(self.items, self.neighbours, (self.num_items, self.num_items)).weighted(self.weights)
+
+    def to(self, device: torch.device) -> "ItemGraph":
+        return replace(self, items=self.items.to(device), neighbours=self.neighbours.to(device), weights=self.weights.to(device))
+
+
+def blended(parts: Sequence[tuple[float, ItemGraph]]) -> ItemGraph:
+    """Σ_m α_m A_m of graphs of the same items; a part of weight 0 leaves no edge.
+
+    Args:
+        parts: α_m ≥ 0 and A_m, at least one.
+    """
+    used = [(share, graph) for share, graph in parts if share > 0] or [(0.0, _edgeless(parts[0][1]))]
+    return ItemGraph.from_edges(
+        torch.cat([graph.items for _, graph in used]),
+        torch.cat([graph.neighbours for _, graph in used]),
+        torch.cat([share * graph.weights for share, graph in used]),
+        used[0][1].num_items,
+    )
+
+
+def _edgeless(graph: ItemGraph) -> ItemGraph:
+    return replace(graph, items=graph.items[:0], neighbours=graph.neighbours[:0], weights=graph.weights[:0])
