@@ -1,0 +1,211 @@
+"""SIGER: semantic item graphs, enhanced (Zhang et al. 2025, https://arxiv.org/abs/2508.06154).
+
+Theirs, as far as it is public: collaborative signals from the interactions infused into each modality's item graph; noise on the
+embeddings whose intensity follows their modulus, for two contrastive views; modalities aligned to behaviour, then behaviour to
+the fused semantics, by InfoNCE. The formulas and constants behind these words are ours: what they are is said where they stand, and
+their values were chosen on validation.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mkg4rec.graph import augmentation
+from mkg4rec.graph.bipartite import symmetric_normalised
+from mkg4rec.graph.item_graph import ItemGraph, blended
+from mkg4rec.graph.nearest import by_co_interactions
+from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.interactions import Interactions
+from mkg4rec.layers.light_convolution import item_convolution, light_convolution
+from mkg4rec.layers.perturbation import modulus_perturbed
+from mkg4rec.models.base import Input
+from mkg4rec.models.data import TrainingData
+from mkg4rec.models.item_graphs import ItemGraphHyperparameters, modality_graphs
+from mkg4rec.models.lightgcn import LightGcn
+from mkg4rec.params import Count, Lax
+from mkg4rec.training.alignment import info_nce
+from mkg4rec.tuning.space import Range
+
+CAP = 0.7
+"""GCA's p_τ: nothing is dropped with a greater chance."""
+
+
+class Views(StrEnum):
+    """Where two views of a node come from: noise by modulus, a part left out by chance, or more likely what is less central; or none."""
+
+    MODULUS = "modulus"
+    UNIFORM = "uniform"
+    ADAPTIVE = "adaptive"
+    NONE = "none"
+
+
+class SigerHyperparameters(ItemGraphHyperparameters):
+    """Attributes:
+    infusion: whether the modality graphs take up who is taken together.
+    infused_share: γ, the part of that in a mixed graph.
+    num_neighbours: of an item in the collaborative graph.
+    views: where the contrastive views come from; `none` switches their loss off.
+    intensity: ε of the noise, and the mean share of what the other views leave out.
+    contrast_weight: of the views' loss.
+    alignment: whether modalities and behaviour are aligned.
+    alignment_weight: of both steps of it.
+    contrast_temperature: τ of every InfoNCE.
+    contrast_size: of the nodes of a batch, how many are held against each other, since that costs their square.
+    """
+
+    infusion: bool
+    infused_share: Annotated[float, Field(ge=0, le=1), Range(0.1, 0.9)]
+    num_neighbours: Count
+    views: Annotated[Views, Lax]
+    intensity: Annotated[float, Field(ge=0, lt=1), Range(0.01, 0.5, log=True)]
+    contrast_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
+    alignment: bool
+    alignment_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
+    contrast_temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True)]
+    contrast_size: Annotated[int, Field(ge=2)]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The users or the items.
+
+    Attributes:
+        behaviour: b, (nodes, d).
+        semantics: s_m, (nodes, M, d); 0 where a node has no neighbours by a modality.
+        fused: s = Σ_m α_m s_m, (nodes, d).
+    """
+
+    behaviour: Tensor
+    semantics: Tensor
+    fused: Tensor
+
+    @property
+    def final(self) -> Tensor:
+        """b + s, (nodes, d)."""
+        return self.behaviour + self.fused
+
+
+class Siger(LightGcn):
+    """e* = b + Σ_m α_m s_m, with b from LightGCN over the interactions and s_m from L steps over a mixed item graph.
+
+    S_m = (1 − γ) Â_m + γ Ĉ of the modality's graph and that of co-interactions, both normalised; s_m = S_m^L e⁰ of the items, and
+    of a user the mean over what the user took. The loss is BPR + λ_c Σ InfoNCE(view 1, view 2)
+    + λ_a Σ (Σ_m InfoNCE(b, s_m) + InfoNCE(b, s)), sums over users and items. In the first of the alignments b is the anchor and
+    stands still, so that modalities move to it; in the second both move. Whatever has no semantics is not aligned.
+
+    Attributes:
+        item_graphs: S_m.
+        user_means: users × items, each user's row divided by its length.
+        known: (users, M) and (items, M) bool, who has semantics by which modality.
+    """
+
+    Hyperparameters = SigerHyperparameters
+    reads = frozenset({Input.ITEM_GRAPHS})
+
+    def __init__(self, hyperparameters: SigerHyperparameters, data: TrainingData) -> None:
+        super().__init__(hyperparameters, data)
+        self.hyperparameters: SigerHyperparameters = hyperparameters
+        graphs = mixed_graphs(hyperparameters, data)
+        self.item_graphs = [graph.product() for graph in graphs]
+        self.shares = torch.tensor(list(hyperparameters.modality_weights.values()), device=data.train.items.device)
+        self.user_means = user_means(data.train)
+        connected = torch.stack([graph.connected for graph in graphs], dim=1)  # (items, M)
+        self.known = self.user_means(connected.float()) > 0, connected
+        self.drop_probabilities = drop_probabilities(hyperparameters, data.train)
+
+    def final_vectors(self) -> tuple[Tensor, Tensor]:
+        users, items = self.represent()
+        return users.final, items.final
+
+    def represent(self) -> tuple[Side, Side]:
+        """Users and items."""
+        users, items = light_convolution(self.adjacency, self.users, self.items, self.num_layers)
+        steps = self.hyperparameters.num_item_layers
+        of_items = torch.stack([item_convolution(graph, self.items, steps) for graph in self.item_graphs], dim=1)
+        of_users = self.user_means(of_items.flatten(1)).view(len(users), *of_items.shape[1:])
+        return self._side(users, of_users), self._side(items, of_items)
+
+    def _side(self, behaviour: Tensor, semantics: Tensor) -> Side:
+        return Side(behaviour, semantics, torch.einsum("nmd,m->nd", semantics, self.shares))
+
+    def recommendation_loss(self, positives: Tensor) -> Tensor:
+        settings = self.hyperparameters
+        sides = self.represent()
+        loss = self.ranking_loss(positives, *(side.final for side in sides))
+        taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
+        chosen = [nodes[: settings.contrast_size].unique() for nodes in taken]
+        if settings.views is not Views.NONE:
+            loss = loss + settings.contrast_weight * self.contrast_loss(sides, chosen)
+        if settings.alignment:
+            terms = (self.alignment_loss(side, known, nodes) for side, known, nodes in zip(sides, self.known, chosen, strict=True))
+            loss = loss + settings.alignment_weight * sum(terms)
+        return loss
+
+    def contrast_loss(self, sides: tuple[Side, Side], chosen: list[Tensor]) -> Tensor:
+        """Σ InfoNCE of two views of the chosen users and items."""
+        views = [[side[nodes] for side, nodes in zip(self.view(sides), chosen, strict=True)] for _ in range(2)]
+        return sum(
+            (info_nce(one, other, self.hyperparameters.contrast_temperature) for one, other in zip(*views, strict=True)),
+            torch.zeros((), device=sides[0].behaviour.device),
+        )
+
+    def view(self, sides: tuple[Side, Side]) -> tuple[Tensor, Tensor]:
+        """A view of users and items, (users, d) and (items, d)."""
+        if self.hyperparameters.views is Views.MODULUS:
+            users, items = (modulus_perturbed(side.final, self.hyperparameters.intensity) for side in sides)
+            return users, items
+        return self.reduced_view()
+
+    def reduced_view(self) -> tuple[Tensor, Tensor]:
+        """b of users and items by a part of the interactions and of the dimensions of e⁰."""
+        edges, dimensions = self.drop_probabilities
+        if self.hyperparameters.views is Views.ADAPTIVE:
+            degrees = torch.cat([self.train_interactions.counts, self.train_interactions.item_counts])
+            central = augmentation.feature_centrality(torch.cat([self.users, self.items]), degrees)
+            dimensions = augmentation.adaptive_probabilities(central, self.hyperparameters.intensity, CAP)
+        adjacency = symmetric_normalised(augmentation.without_edges(self.train_interactions, edges))
+        together = augmentation.without_features(torch.cat([self.users, self.items]), dimensions)
+        users, items = together.split([len(self.users), len(self.items)])
+        return light_convolution(adjacency, users, items, self.num_layers)
+
+    def alignment_loss(self, side: Side, known: Tensor, chosen: Tensor) -> Tensor:
+        """Σ_m InfoNCE(b, s_m) with b as the anchor, and InfoNCE(b, s), of the chosen nodes as far as they have semantics.
+
+        Args:
+            known: (nodes, M) bool, who has semantics by which modality.
+            chosen: (B,) nodes.
+        """
+        temperature = self.hyperparameters.contrast_temperature
+        fused = chosen[known[chosen].any(1)]
+        loss = info_nce(side.behaviour[fused], side.fused[fused], temperature)
+        for modality in range(known.shape[1]):
+            nodes = chosen[known[chosen, modality]]
+            loss = loss + info_nce(side.behaviour[nodes].detach(), side.semantics[nodes, modality], temperature)
+        return loss
+
+
+def mixed_graphs(hyperparameters: SigerHyperparameters, data: TrainingData) -> list[ItemGraph]:
+    """S_m of each modality; Â_m alone without infusion."""
+    graphs = [graph for _, graph in modality_graphs(hyperparameters.modality_weights, data)]
+    if not hyperparameters.infusion:
+        return graphs
+    collaborative, share = by_co_interactions(data.train, hyperparameters.num_neighbours).normalised(), hyperparameters.infused_share
+    return [blended([(1 - share, graph), (share, collaborative)]) for graph in graphs]
+
+
+def user_means(train: Interactions) -> SparseProduct:
+    """Of (items, d) vectors the mean over what each user took: (users, d)."""
+    pattern = Pattern.build(train.users, train.items, (train.num_users, train.num_items))
+    return pattern.weighted(1 / train.counts[train.users].float())
+
+
+def drop_probabilities(hyperparameters: SigerHyperparameters, train: Interactions) -> tuple[Tensor, Tensor]:
+    """Of (nnz,) interactions and (d,) dimensions, the latter by chance alone."""
+    dimensions = torch.full((hyperparameters.dimension,), hyperparameters.intensity, device=train.items.device)
+    if hyperparameters.views is Views.ADAPTIVE:
+        return augmentation.adaptive_probabilities(augmentation.edge_centrality(train), hyperparameters.intensity, CAP), dimensions
+    return augmentation.uniform_probabilities(train.items, hyperparameters.intensity), dimensions
