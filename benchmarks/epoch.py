@@ -27,8 +27,9 @@ from benchmarks.propagation import GatherScatterPattern
 from benchmarks.timing import Comparison, alternate, print_table
 from mkg4rec import params
 from mkg4rec.device import autocast, choose_device, choose_precision
+from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.models import knowledge_graph, multi_kg4rec, registry
-from mkg4rec.models.base import DotProduct, Model, Objective
+from mkg4rec.models.base import DotProduct, Model, Neural, Objective, VectorScorer
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.kgat import KgatHyperparameters
 from mkg4rec.params import Device, Precision
@@ -40,7 +41,7 @@ from stages.layout import Layout
 class Training:
     """A model in training, whose steps can be timed one by one."""
 
-    def __init__(self, model: DotProduct, arithmetic: Arithmetic) -> None:
+    def __init__(self, model: Neural, arithmetic: Arithmetic) -> None:
         self.model = model
         self.device = next(model.parameters()).device
         self.precision = arithmetic.precision
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{given.model}, batches of {values['batch_size']:,} and {values['kg_batch_size']:,}: {len(data.train):,} train interactions, "
         f"{data.graph.num_nodes:,} nodes, {len(data.graph.heads):,} edges; {arithmetic.precision}{', compiled' if given.compile else ''}"
     )
-    check_same(ours.model, naive.model)
+    check_same(ours.model.scorer(), naive.model.scorer())
 
     parts = [
         Part(objective.name, objective.num_batches, measure(ours, naive, number, given.batches))
@@ -172,13 +173,14 @@ def plain_kgat(values: dict[str, Any], data: TrainingData) -> Model:
 REFERENCES: dict[str, Callable[[dict[str, Any], TrainingData], Model]] = {"multi_kg4rec": naive_multi_kg4rec, "kgat": plain_kgat}
 
 
-def check_same(ours: DotProduct, naive: DotProduct) -> None:
+def check_same(found: Scorer, expected: Scorer) -> None:
     """Both models compute the same final vectors.
 
     Raises:
         AssertionError: they do not.
     """
-    found, expected = ours.scorer(), naive.scorer()
+    assert isinstance(found, VectorScorer)
+    assert isinstance(expected, VectorScorer)
     torch.testing.assert_close((found.users, found.items), (expected.users, expected.items), rtol=1e-3, atol=1e-4)
 
 

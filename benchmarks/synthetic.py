@@ -18,6 +18,9 @@ PRESENT = 0.9
 NEIGHBOURS = 10
 """Of an item in an item graph."""
 
+DRAWN_AT_ONCE = 1 << 27
+"""Pairs of users and items whose chances are held together."""
+
 USER_SPREAD, ITEM_SPREAD, ENTITY_SPREAD = 1.0, 1.5, 1.5
 """σ of the lognormal popularity. With these the tails are those of MovieLens-1M: half of its users took more than 65 items, one took 1,547;
 half of its items have more than 77 users, one has 2,568."""
@@ -41,14 +44,23 @@ SMALL = Size(users=40, items=30, interactions=300, entities=80, triplets=150, re
 
 
 def interactions(size: Size) -> Interactions:
-    """Exactly so many different (user, item) pairs, drawn without replacement in proportion to the popularity of both.
+    """Exactly so many different (user, item) pairs, drawn without replacement in proportion to the popularity of both; a few less
+    where there are more than `DRAWN_AT_ONCE` pairs to draw from.
 
     The pairs with the largest log p + Gumbel noise (Efraimidis and Spirakis, 2006, https://doi.org/10.1016/j.ipl.2005.11.003).
     """
+    if size.users * size.items > DRAWN_AT_ONCE:
+        return _drawn_one_by_one(size)
     popularity = USER_SPREAD * torch.randn(size.users, 1) + ITEM_SPREAD * torch.randn(1, size.items)  # log p, (users, items)
     noise = -torch.empty_like(popularity).exponential_().log_()
     pairs = (popularity + noise).flatten().topk(size.interactions, sorted=False).indices
     return Interactions.from_pairs(pairs // size.items, pairs % size.items, size.users, size.items)
+
+
+def _drawn_one_by_one(size: Size) -> Interactions:
+    """Users and items drawn by themselves; a pair that is drawn twice counts once."""
+    users, items = _popular(size.users, size.interactions, USER_SPREAD), _popular(size.items, size.interactions, ITEM_SPREAD)
+    return Interactions.from_pairs(users, items, size.users, size.items)
 
 
 def triplets(size: Size) -> Triplets:

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import catalogue, dump, embedding, epoch, propagation, ranking, references, stages
+from benchmarks import catalogue, dump, embedding, epoch, item_graphs, propagation, ranking, references, stages
 from benchmarks.propagation import GatherScatterPattern
 from benchmarks.synthetic import SMALL, interactions, training_data
 from benchmarks.timing import Comparison, alternate, print_table
@@ -17,7 +17,8 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.params import load
 from mkg4rec.tables import INTERACTIONS
-from stages import build_kg, download, embed, encoder, fetch_media, gather, item_graphs, link, prepare, split, split_cold, synthesize, train
+from stages import build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
+from stages import item_graphs as item_graphs_stage
 from stages.layout import Layout
 from tests.conftest import ROOT
 
@@ -38,7 +39,20 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         params["datasets"][DATASET]["encoder"]["epochs"] = 1
         Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         Path("dvc.yaml").symlink_to(ROOT / "dvc.yaml")
-        for stage in (synthesize, download, prepare, link, fetch_media, encoder, build_kg, embed, item_graphs, split, split_cold, gather):
+        for stage in (
+            synthesize,
+            download,
+            prepare,
+            link,
+            fetch_media,
+            encoder,
+            build_kg,
+            embed,
+            item_graphs_stage,
+            split,
+            split_cold,
+            gather,
+        ):
             stage.main(DATASET)
         train.main(DATASET, "ease")
         yield folder
@@ -122,6 +136,14 @@ def test_epoch_refuses_a_reference_with_another_result(monkeypatch: pytest.Monke
     monkeypatch.setattr(GatherScatterPattern, "weighted", lambda self, weights: right(self, 2 * weights))
     with pytest.raises(AssertionError, match="not close"):
         epoch.main(["--small", "--batches", "1", "--device", "cpu"])
+
+
+def test_item_graphs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    item_graphs.main(["--items", "30", "--batches", "1", "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[3:6]] == ["item", "by", "by"]
+    assert [line.split()[0] for line in lines[6:]] == ["model", *item_graphs.MODELS]
 
 
 def test_the_plain_kgat_has_the_same_losses() -> None:
