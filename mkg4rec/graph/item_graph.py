@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.ragged import entries_of, row_offsets
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class ItemGraph:
         sums = torch.zeros(self.num_items, device=self.weights.device).index_add_(0, self.items, self.weights)
         inverse_roots = sums.rsqrt().where(sums > 0, 0.0)
         return replace(self, weights=inverse_roots[self.items] * self.weights * inverse_roots[self.neighbours])
+
+    def dense_rows(self, items: Tensor) -> Tensor:
+        """The rows of A of (B,) items: (B, items). For a block at a time."""
+        row, entries = entries_of(row_offsets(self.items, self.num_items), items)
+        rows = torch.zeros(len(items), self.num_items, device=self.weights.device)
+        rows[row, self.neighbours[entries]] = self.weights[entries]
+        return rows
 
     def product(self) -> SparseProduct:
         """A x, a row for each item: the sum over its neighbours."""

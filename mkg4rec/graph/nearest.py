@@ -29,7 +29,7 @@ def by_features(features: FeatureMatrix, num_items: int, k: int) -> ItemGraph:
     """
     known = features.present[:num_items].nonzero().squeeze(1)
     vectors = F.normalize(features.vectors[known].float(), dim=1)
-    return _nearest(known, lambda rows: vectors[rows] @ vectors.T, num_items, k)
+    return by_similarity(known, lambda rows: vectors[rows] @ vectors.T, num_items, k)
 
 
 def by_co_interactions(train: Interactions, k: int) -> ItemGraph:
@@ -47,7 +47,7 @@ def by_co_interactions(train: Interactions, k: int) -> ItemGraph:
         together = torch.from_numpy((takers[rows.cpu().numpy()] @ taken).toarray()).to(device)
         return together.div_(lengths[rows].unsqueeze(1)).div_(lengths)
 
-    return _nearest(torch.arange(train.num_items, device=device), cosines, train.num_items, k)
+    return by_similarity(torch.arange(train.num_items, device=device), cosines, train.num_items, k)
 
 
 def largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -70,10 +70,18 @@ def largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return best, torch.where(places >= 0, columns.gather(1, places.clamp(min=0)), places)
 
 
-def _nearest(known: Tensor, similarity: Callable[[Tensor], Tensor], num_items: int, k: int) -> ItemGraph:
-    """Of (K,) `known` items by the (b, K) `similarity` of (b,) of their places."""
+def by_similarity(
+    known: Tensor, similarity: Callable[[Tensor], Tensor], num_items: int, k: int, block_size: int | None = None
+) -> ItemGraph:
+    """The k items of largest similarity above 0, equal ones by index, with the similarity as the weight; no item is its own neighbour.
+
+    Args:
+        known: (K,) ascending, the items that take part.
+        similarity: gives (b, K) for (b,) places in `known`.
+        block_size: b at most; as `BLOCK_ENTRIES` says, where it is None.
+    """
     items, neighbours, weights = [known[:0]], [known[:0]], [torch.zeros(0, device=known.device)]
-    blocks = torch.arange(len(known), device=known.device).split(max(1, BLOCK_ENTRIES // max(1, len(known))))
+    blocks = torch.arange(len(known), device=known.device).split(block_size or max(1, BLOCK_ENTRIES // max(1, len(known))))
     for rows in progress(blocks, "nearest items", len(blocks), "block"):
         similarities = similarity(rows)
         similarities[torch.arange(len(rows), device=rows.device), rows] = -torch.inf
