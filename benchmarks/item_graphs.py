@@ -28,7 +28,7 @@ from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Device
 from mkg4rec.training.loop import Arithmetic
 
-MODELS = ["freedom", "siger", "dmicf"]
+MODELS = ["freedom", "siger", "dmicf", "igdmrec", "egra"]
 REFERENCE = "lightgcn"
 SIZES = {
     items: replace(synthetic.MOVIELENS_1M, users=users, items=items, interactions=interactions, entities=items + 1000, dimension=64)

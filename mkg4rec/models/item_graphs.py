@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from mkg4rec.graph.item_graph import ItemGraph, blended
+from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.lightgcn import LightGcnHyperparameters
 from mkg4rec.params import Count, Name
@@ -31,3 +33,9 @@ def modality_graphs(weights: ModalityWeights, data: TrainingData) -> list[tuple[
 def joint_graph(weights: ModalityWeights, data: TrainingData) -> ItemGraph:
     """Σ_m α_m D^−½ A_m D^−½."""
     return blended(modality_graphs(weights, data))
+
+
+def user_means(train: Interactions) -> SparseProduct:
+    """Of (items, d) vectors the mean over what each user took: (users, d)."""
+    pattern = Pattern.build(train.users, train.items, (train.num_users, train.num_items))
+    return pattern.weighted(1 / train.counts[train.users].float())

@@ -18,13 +18,12 @@ from mkg4rec.graph import augmentation
 from mkg4rec.graph.bipartite import symmetric_normalised
 from mkg4rec.graph.item_graph import ItemGraph, blended
 from mkg4rec.graph.nearest import by_co_interactions
-from mkg4rec.graph.sparse import Pattern, SparseProduct
 from mkg4rec.interactions import Interactions
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.layers.perturbation import modulus_perturbed
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_graphs import ItemGraphHyperparameters, modality_graphs
+from mkg4rec.models.item_graphs import ItemGraphHyperparameters, modality_graphs, user_means
 from mkg4rec.models.lightgcn import LightGcn
 from mkg4rec.params import Count, Lax
 from mkg4rec.training.alignment import info_nce
@@ -195,12 +194,6 @@ def mixed_graphs(hyperparameters: SigerHyperparameters, data: TrainingData) -> l
         return graphs
     collaborative, share = by_co_interactions(data.train, hyperparameters.num_neighbours).normalised(), hyperparameters.infused_share
     return [blended([(1 - share, graph), (share, collaborative)]) for graph in graphs]
-
-
-def user_means(train: Interactions) -> SparseProduct:
-    """Of (items, d) vectors the mean over what each user took: (users, d)."""
-    pattern = Pattern.build(train.users, train.items, (train.num_users, train.num_items))
-    return pattern.weighted(1 / train.counts[train.users].float())
 
 
 def drop_probabilities(hyperparameters: SigerHyperparameters, train: Interactions) -> tuple[Tensor, Tensor]:
