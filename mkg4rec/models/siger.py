@@ -146,18 +146,16 @@ class Siger(LightGcn):
 
     def contrast_loss(self, sides: tuple[Side, Side], chosen: list[Tensor]) -> Tensor:
         """Σ InfoNCE of two views of the chosen users and items."""
-        views = [[side[nodes] for side, nodes in zip(self.view(sides), chosen, strict=True)] for _ in range(2)]
-        return sum(
-            (info_nce(one, other, self.hyperparameters.contrast_temperature) for one, other in zip(*views, strict=True)),
-            torch.zeros((), device=sides[0].behaviour.device),
-        )
+        first, second = self.view(sides, chosen), self.view(sides, chosen)
+        losses = [info_nce(one, other, self.hyperparameters.contrast_temperature) for one, other in zip(first, second, strict=True)]
+        return torch.stack(losses).sum()
 
-    def view(self, sides: tuple[Side, Side]) -> tuple[Tensor, Tensor]:
-        """A view of users and items, (users, d) and (items, d)."""
+    def view(self, sides: tuple[Side, Side], chosen: list[Tensor]) -> list[Tensor]:
+        """A view of the chosen users and of the chosen items, (B, d) each."""
         if self.hyperparameters.views is Views.MODULUS:
-            users, items = (modulus_perturbed(side.final, self.hyperparameters.intensity) for side in sides)
-            return users, items
-        return self.reduced_view()
+            finals = (side.behaviour[nodes] + side.fused[nodes] for side, nodes in zip(sides, chosen, strict=True))
+            return [modulus_perturbed(final, self.hyperparameters.intensity) for final in finals]
+        return [view[nodes] for view, nodes in zip(self.reduced_view(), chosen, strict=True)]
 
     def reduced_view(self) -> tuple[Tensor, Tensor]:
         """b of users and items by a part of the interactions and of the dimensions of e⁰."""
