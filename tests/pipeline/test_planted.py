@@ -27,7 +27,18 @@ from tests.pipeline.clone import Clone, clean_environment
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("planted")]
 
 STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed", "item_graphs")
-EPOCHS = {"multi_kg4rec": 32, "mkgat": 8, "kgat": 12, "cke": 12, "convncf": 2}
+EPOCHS = {
+    "multi_kg4rec": 32,
+    "mkgat": 8,
+    "kgat": 12,
+    "cke": 12,
+    "convncf": 2,
+    "dmicf": 3,
+    "freedom": 10,
+    "siger": 8,
+    "igdmrec": 15,
+    "egra": 15,
+}
 """Where models whose epochs take long have learned enough for what is asked of them here."""
 
 
