@@ -4,9 +4,9 @@ import pyarrow as pa
 
 from mkg4rec import params
 from mkg4rec.device import choose_device
-from mkg4rec.features.store import FeatureMatrix, read_aligned
+from mkg4rec.features.store import FeatureMatrix, read_items
 from mkg4rec.graph.nearest import by_features
-from mkg4rec.tables import ENTITIES, ITEM_GRAPH, Modality
+from mkg4rec.tables import CATALOGUE, ITEM_GRAPH, Modality
 from stages import run
 from stages.layout import Layout
 
@@ -14,10 +14,9 @@ from stages.layout import Layout
 def main(dataset: str) -> None:
     settings = params.load().item_graphs
     layout, device = Layout(dataset), choose_device(settings.device)
-    entities = ENTITIES.read(layout.entities)
-    item_ids = entities["item_id"].drop_null().combine_chunks()
+    item_ids = CATALOGUE.read(layout.catalogue)["item_id"].combine_chunks()
     for modality in Modality:
-        features = read_aligned(layout.features(modality), entities)
+        features = read_items(layout.features(modality))
         on_device = FeatureMatrix(features.vectors.to(device), features.present.to(device))
         graph = by_features(on_device, len(item_ids), settings.num_neighbours)
         edges = {

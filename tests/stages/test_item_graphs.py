@@ -10,7 +10,7 @@ import pytest
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.features.store import FeatureRows, write_features
-from mkg4rec.tables import ENTITIES, ITEM_GRAPH, Modality
+from mkg4rec.tables import CATALOGUE, ITEM_GRAPH, Modality
 from stages import item_graphs
 from stages.inputs import read_item_graph
 from stages.layout import Layout
@@ -26,14 +26,14 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     layout = Layout(DATASET)
-    entities = pa.table({"entity": list("bdacx"), "item_id": pa.concat_arrays([ITEM_IDS, pa.nulls(1, pa.string())]), "name": list("bdacx")})
-    ENTITIES.write(entities, layout.entities)
+    genres = pa.array([[]] * 4, pa.list_(pa.string()))
+    catalogue = {"item_id": ITEM_IDS, "entity": list("bdac"), "title": list("bdac"), "year": pa.nulls(4, pa.int32()), "genres": genres}
+    CATALOGUE.write(pa.table(catalogue), layout.catalogue)
     vectors = np.array([[1, 0, 0.2], [0.9, 0.1, 0.2], [0, 1, 0.2], [0.9, 0.1, 0.2]], np.float32)
     for modality in Modality:
         provenance = Provenance(modality, "model", "ab" * 32, "{}", "float32", 3)
-        rows = FeatureRows(
-            entities["entity"].combine_chunks(), entities["item_id"].combine_chunks(), pa.array(["1", None, "3", "4", "5"]), vectors
-        )
+        item_ids = pa.concat_arrays([ITEM_IDS, pa.nulls(1, pa.string())])
+        rows = FeatureRows(pa.array(list("bdacx")), item_ids, pa.array(["1", None, "3", "4", "5"]), vectors)
         write_features(layout.features(modality), rows, provenance)
     return layout
 
