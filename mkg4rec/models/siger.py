@@ -6,6 +6,7 @@ the fused semantics, by InfoNCE. The formulas and constants behind these words a
 their values were chosen on validation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -137,24 +138,29 @@ class Siger(LightGcn):
         loss = self.ranking_loss(positives, *(side.final for side in sides))
         taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
         chosen = [nodes[: settings.contrast_size].unique() for nodes in taken]
+        # Gathered once, because the gradient of every gather is a whole table.
+        some = [self.at(side, nodes) for side, nodes in zip(sides, chosen, strict=True)]
         if settings.views is not Views.NONE:
-            loss = loss + settings.contrast_weight * self.contrast_loss(sides, chosen)
+            loss = loss + settings.contrast_weight * self.contrast_loss(some, chosen)
         if settings.alignment:
-            terms = (self.alignment_loss(side, known, nodes) for side, known, nodes in zip(sides, self.known, chosen, strict=True))
-            loss = loss + settings.alignment_weight * sum(terms)
+            for side, known, nodes in zip(some, self.known, chosen, strict=True):
+                loss = loss + settings.alignment_weight * self.alignment_loss(side, known[nodes])
         return loss
 
-    def contrast_loss(self, sides: tuple[Side, Side], chosen: list[Tensor]) -> Tensor:
-        """Σ InfoNCE of two views of the chosen users and items."""
-        first, second = self.view(sides, chosen), self.view(sides, chosen)
+    def at(self, side: Side, nodes: Tensor) -> Side:
+        """The rows of (B,) nodes."""
+        return self._side(side.behaviour[nodes], side.semantics[nodes])
+
+    def contrast_loss(self, some: Sequence[Side], chosen: Sequence[Tensor]) -> Tensor:
+        """Σ InfoNCE of two views of the chosen users and items, whose rows `some` has."""
+        first, second = self.view(some, chosen), self.view(some, chosen)
         losses = [info_nce(one, other, self.hyperparameters.contrast_temperature) for one, other in zip(first, second, strict=True)]
         return torch.stack(losses).sum()
 
-    def view(self, sides: tuple[Side, Side], chosen: list[Tensor]) -> list[Tensor]:
+    def view(self, some: Sequence[Side], chosen: Sequence[Tensor]) -> list[Tensor]:
         """A view of the chosen users and of the chosen items, (B, d) each."""
         if self.hyperparameters.views is Views.MODULUS:
-            finals = (side.behaviour[nodes] + side.fused[nodes] for side, nodes in zip(sides, chosen, strict=True))
-            return [modulus_perturbed(final, self.hyperparameters.intensity) for final in finals]
+            return [modulus_perturbed(side.final, self.hyperparameters.intensity) for side in some]
         return [view[nodes] for view, nodes in zip(self.reduced_view(), chosen, strict=True)]
 
     def reduced_view(self) -> tuple[Tensor, Tensor]:
@@ -169,19 +175,16 @@ class Siger(LightGcn):
         users, items = together.split([len(self.users), len(self.items)])
         return light_convolution(adjacency, users, items, self.num_layers)
 
-    def alignment_loss(self, side: Side, known: Tensor, chosen: Tensor) -> Tensor:
-        """Σ_m InfoNCE(b, s_m) with b as the anchor, and InfoNCE(b, s), of the chosen nodes as far as they have semantics.
+    def alignment_loss(self, side: Side, known: Tensor) -> Tensor:
+        """Σ_m InfoNCE(b, s_m) with b as the anchor, and InfoNCE(b, s), of nodes as far as they have semantics.
 
         Args:
             known: (nodes, M) bool, who has semantics by which modality.
-            chosen: (B,) nodes.
         """
-        temperature = self.hyperparameters.contrast_temperature
-        fused = chosen[known[chosen].any(1)]
+        temperature, fused = self.hyperparameters.contrast_temperature, known.any(1)
         loss = info_nce(side.behaviour[fused], side.fused[fused], temperature)
-        for modality in range(known.shape[1]):
-            nodes = chosen[known[chosen, modality]]
-            loss = loss + info_nce(side.behaviour[nodes].detach(), side.semantics[nodes, modality], temperature)
+        for modality, has in enumerate(known.unbind(1)):
+            loss = loss + info_nce(side.behaviour[has].detach(), side.semantics[has, modality], temperature)
         return loss
 
 

@@ -93,7 +93,7 @@ def test_modalities_are_aligned_to_behaviour_and_behaviour_to_their_sum() -> Non
     known = torch.tensor([1, 2, 6])  # 0 and 5 have no content
     behaviour = items.behaviour[known]
     expected = _info_nce(behaviour, items.fused[known]) + sum(_info_nce(behaviour, items.semantics[known, part]) for part in range(2))
-    assert float(model.alignment_loss(items, model.known[1], chosen)) == pytest.approx(expected, rel=1e-4)
+    assert float(model.alignment_loss(model.at(items, chosen), model.known[1][chosen])) == pytest.approx(expected, rel=1e-4)
 
 
 def _loss(**changes: Any) -> float:
@@ -127,6 +127,8 @@ def test_an_anchor_stands_still_and_the_sum_moves_with_behaviour() -> None:
     model, _ = _model(infusion=False)
     _, items = model.represent()
     known = torch.tensor([1, 2, 6])
-    found, *_ = torch.autograd.grad(model.alignment_loss(items, model.known[1], known), [items.behaviour], retain_graph=True)
+    found, *_ = torch.autograd.grad(
+        model.alignment_loss(model.at(items, known), model.known[1][known]), [items.behaviour], retain_graph=True
+    )
     expected, *_ = torch.autograd.grad(info_nce(items.behaviour[known], items.fused[known], 0.2), [items.behaviour])
     torch.testing.assert_close(found, expected)
