@@ -22,11 +22,13 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import memory
+from benchmarks.synthetic import NEIGHBOURS
 from benchmarks.timing import machine, print_table
 from mkg4rec import params
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import Triplets
+from mkg4rec.graph.nearest import by_features
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
@@ -99,6 +101,7 @@ def catalogue(items: int) -> TrainingData:
         lambda modality: missing,
         lambda: ItemContents(texts, years),
         lambda: Ratings(ratings, nothing),
+        lambda modality: by_features(missing, items, NEIGHBOURS),
     )
 
 
