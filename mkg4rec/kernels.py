@@ -62,33 +62,33 @@ class Cosines:
 
 
 @dataclass(frozen=True)
-class Years:
-    """K(i, j) = exp(−(y_i − y_j)² / 2σ²); 0 where a year y is unknown, also with itself.
+class Nearness:
+    """K(i, j) = exp(−(y_i − y_j)² / 2σ²) of a number y of each item, such as its year; 0 where it is unknown, also with itself.
 
     Attributes:
-        years: (items,), NaN where unknown.
-        width: σ, in years.
+        values: (items,) y, NaN where unknown.
+        width: σ, in the unit of y.
     """
 
-    years: NDArray[np.float64]
+    values: NDArray[np.float64]
     width: float
 
     def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        distances = self.years[rows][:, None] - self.years[columns][None, :]
+        distances = self.values[rows][:, None] - self.values[columns][None, :]
         likeness: NDArray[np.float64] = np.exp(-np.square(distances) / (2 * self.width**2))
         return np.nan_to_num(likeness, nan=0.0)
 
     def times(self, dense: NDArray[np.float64]) -> NDArray[np.float64]:
-        known = ~np.isnan(self.years)
-        distinct, number = np.unique(self.years[known], return_inverse=True)
-        totals = sparse.csr_array((np.ones(len(number)), (number, known.nonzero()[0])), shape=(len(distinct), len(self.years))) @ dense
+        known = ~np.isnan(self.values)
+        distinct, number = np.unique(self.values[known], return_inverse=True)
+        totals = sparse.csr_array((np.ones(len(number)), (number, known.nonzero()[0])), shape=(len(distinct), len(self.values))) @ dense
         every = np.arange(len(distinct))
         product = np.zeros(dense.shape)
-        product[known] = (Years(distinct, self.width).between(every, every) @ totals)[number]
+        product[known] = (Nearness(distinct, self.width).between(every, every) @ totals)[number]
         return product
 
     def diagonal(self) -> NDArray[np.float64]:
-        return (~np.isnan(self.years)).astype(np.float64)
+        return (~np.isnan(self.values)).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,19 @@ def of_attributes(triplets: Triplets, relations: Collection[str], num_items: int
     weights = np.log(num_items / counts[entities]).astype(np.float32)
     incidence = sparse.csr_array((weights, (items, entities)), shape=(num_items, triplets.num_entities))
     return Cosines(normalize(incidence))
+
+
+def of_counts(triplets: Triplets, relations: Collection[str], width: float, num_items: int) -> Nearness:
+    """By how many entities they stand in certain relations to, y = ln(1 + n): a film of many awards is like others of many.
+
+    Args:
+        relations: names, as for `of_attributes`.
+        width: σ, of y.
+    """
+    wanted = [number for number, name in enumerate(triplets.relation_names) if name in relations]
+    chosen = torch.isin(triplets.relations, torch.tensor(wanted, device=triplets.relations.device)) & (triplets.heads < num_items)
+    counts = torch.bincount(triplets.heads[chosen], minlength=num_items)
+    return Nearness(torch.log1p(counts.double()).cpu().numpy(), width)
 
 
 def of_words(texts: Sequence[str]) -> Cosines:

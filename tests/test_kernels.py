@@ -47,6 +47,15 @@ def test_attributes_are_weighed_by_how_few_items_have_them(relations: list[str])
     np.testing.assert_allclose(_whole(kernels.of_attributes(_triplets(), relations, ITEMS)), expected, atol=1e-6)
 
 
+def test_counts_of_facts_are_near_on_a_logarithmic_scale() -> None:
+    numbers = [sum(fact[0] == item and fact[1] in (0, 1) for fact in FACTS) for item in range(ITEMS)]
+    found = _whole(kernels.of_counts(_triplets(), ["directed_by", "actor"], 0.7, ITEMS))
+    for a, one in enumerate(numbers):
+        for b, other in enumerate(numbers):
+            distance = math.log(1 + one) - math.log(1 + other)
+            assert found[a, b] == pytest.approx(math.exp(-(distance**2) / (2 * 0.7**2)))
+
+
 def test_words_are_weighed_by_how_few_texts_have_them() -> None:
     texts = ["blue whale, blue sea", "the whale and the sea", "a green sea", "", "unique"]
     words = [Counter(word.strip(",") for word in text.split() if word.strip(",") in ("whale", "sea")) for text in texts]
@@ -78,7 +87,7 @@ def test_vectors_are_compared_about_their_mean_and_missing_ones_are_like_nothing
 
 @given(st.lists(st.floats(1900, 2030) | st.just(math.nan), min_size=1, max_size=8), st.floats(0.5, 20))
 def test_years_apart_are_less_alike(years: list[float], width: float) -> None:
-    found = _whole(kernels.Years(np.array(years), width), len(years))
+    found = _whole(kernels.Nearness(np.array(years), width), len(years))
     for a, one in enumerate(years):
         for b, other in enumerate(years):
             unknown = math.isnan(one) or math.isnan(other)
@@ -90,7 +99,7 @@ def test_a_sum_of_blocks_is_the_block_of_the_sum(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(kernels, "BLOCK", 2)
     parts: list[tuple[float, Kernel]] = [
         (2.0, kernels.of_attributes(_triplets(), ["actor"], ITEMS)),
-        (0.5, kernels.Years(np.arange(1990.0, 1995.0), 3.0)),
+        (0.5, kernels.Nearness(np.arange(1990.0, 1995.0), 3.0)),
     ]
     rows, columns = np.array([4, 0, 3]), np.array([1, 3])
     expected = 2 * _whole(parts[0][1]) + 0.5 * _whole(parts[1][1])
@@ -101,8 +110,14 @@ def _kernels() -> list[Kernel]:
     generator = torch.Generator().manual_seed(0)
     vectors = FeatureMatrix(torch.randn(8, 4, generator=generator), torch.tensor([True, False, True, True, True, True, True, True]))
     sparse, dense = kernels.of_attributes(_triplets(), ["directed_by", "actor"], ITEMS), kernels.of_vectors(vectors, ITEMS)
-    years = kernels.Years(np.array([1990.0, math.nan, 1990.0, 2001.5, 1987.0]), 3.0)
-    return [sparse, dense, years, kernels.Years(np.full(ITEMS, math.nan), 3.0), kernels.WeightedSum([(2.0, sparse), (0.5, years)], ITEMS)]
+    years = kernels.Nearness(np.array([1990.0, math.nan, 1990.0, 2001.5, 1987.0]), 3.0)
+    return [
+        sparse,
+        dense,
+        years,
+        kernels.Nearness(np.full(ITEMS, math.nan), 3.0),
+        kernels.WeightedSum([(2.0, sparse), (0.5, years)], ITEMS),
+    ]
 
 
 @pytest.mark.parametrize("kernel", _kernels(), ids=["sparse", "dense", "years", "unknown years", "sum"])

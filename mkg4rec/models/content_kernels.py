@@ -40,7 +40,15 @@ class YearKernel(Group):
     width: Annotated[float, Field(gt=0)]
 
 
-KernelSettings = Annotated[AttributeKernel | WordKernel | VectorKernel | YearKernel, Field(discriminator="source")]
+class CountKernel(Group):
+    """Items of about as many facts of some relations, `width` (σ) apart or so on a logarithmic scale."""
+
+    source: Literal["counts"]
+    relations: Annotated[list[str], Field(min_length=1)]
+    width: Annotated[float, Field(gt=0)]
+
+
+KernelSettings = Annotated[AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel, Field(discriminator="source")]
 
 KernelWeights = dict[Name, Annotated[float, Field(ge=0)]]
 """α_m by the name of a kernel; one that is not listed has no part."""
@@ -89,4 +97,6 @@ def _read(settings: KernelSettings, data: TrainingData) -> Kernel:
         case VectorKernel():
             return kernels.of_vectors(data.read_features(settings.modality), data.num_items)
         case YearKernel():
-            return kernels.Years(data.read_contents().years.numpy(), settings.width)
+            return kernels.Nearness(data.read_contents().years.numpy(), settings.width)
+        case CountKernel():
+            return kernels.of_counts(data.read_triplets(), settings.relations, settings.width, data.num_items)
