@@ -86,6 +86,17 @@ class CollaborativeGraph:
         counts = torch.bincount(self.relations, minlength=self.num_relations)
         return list(order.split(counts.tolist()))
 
+    @cached_property
+    def inverses(self) -> Tensor:
+        """(edges,) the number of each edge's inverse."""
+        facts = self.num_relations // 2
+        keys = self._keys(self.heads, self.relations, self.tails)
+        return torch.searchsorted(keys, self._keys(self.tails, (self.relations + facts) % self.num_relations, self.heads))
+
+    def _keys(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """Numbers in the order of edges."""
+        return (heads * self.num_relations + relations) * self.num_nodes + tails
+
     def to(self, device: torch.device) -> "CollaborativeGraph":
         return CollaborativeGraph(
             self.heads.to(device),

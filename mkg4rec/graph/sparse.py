@@ -56,6 +56,10 @@ class Pattern:
             ),
         )
 
+    def learned(self, weights: Tensor) -> "LearnedProduct":
+        """As `weighted`, with a gradient by the weights, too."""
+        return LearnedProduct(self, weights)
+
     def product(self, weights: Tensor, dense: Tensor) -> Tensor:
         """A x for the matrix A of (entries,) `weights` and a (columns, d) x, with the gradient of both.
 
@@ -84,6 +88,32 @@ class SparseProduct:
     def T(self) -> "SparseProduct":  # noqa: N802 - as torch names it
         """Aᵀ, likewise."""
         return SparseProduct(self.transposed, self.matrix)
+
+
+@dataclass(frozen=True)
+class LearnedProduct:
+    """A sparse matrix A by its (entries,) `weights`; calling it gives A x with the gradient of both."""
+
+    pattern: Pattern
+    weights: Tensor
+
+    def __call__(self, dense: Tensor) -> Tensor:
+        """(rows, d) from (columns, d)."""
+        return self.pattern.product(self.weights, dense)
+
+    @property
+    def T(self) -> "LearnedProduct":  # noqa: N802 - as torch names it
+        """Aᵀ, likewise."""
+        pattern, (rows, columns) = self.pattern, self.pattern.shape
+        transposed = Pattern(
+            pattern.transposed_offsets,
+            pattern.transposed_columns,
+            pattern.offsets,
+            pattern.columns,
+            pattern.permutation.argsort().int(),
+            (columns, rows),
+        )
+        return LearnedProduct(transposed, self.weights.index_select(0, pattern.permutation))
 
 
 class _Product(torch.autograd.Function):

@@ -29,6 +29,19 @@ def knowledge_attention(graph: CollaborativeGraph, embeddings: Tensor, transr: T
     return softmax_by_head(logits, graph)
 
 
+def over_the_rest(attention: Tensor, kept: Tensor, graph: CollaborativeGraph) -> Tensor:
+    """The same softmax over what is left of each head's edges: k_e π_e / Σ k π over the edges of its head.
+
+    Args:
+        attention: (edges,) of the whole graph, π.
+        kept: (edges,) k, from 0 for an edge that is removed to 1.
+    """
+    rest = attention * kept
+    # A head that has lost all its edges receives nothing.
+    sums = row_sums(rest, graph.offsets).clamp(min=torch.finfo(rest.dtype).tiny)
+    return rest / spread(sums, graph.offsets, len(rest))
+
+
 def softmax_by_head(logits: Tensor, graph: CollaborativeGraph) -> Tensor:
     """Softmax of (edges,) logits over the edges of each head; stable for logits of any size."""
     # Whatever is subtracted from all logits of a head cancels out, also in the gradient.

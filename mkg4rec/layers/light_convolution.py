@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from mkg4rec.graph.sparse import SparseProduct
+from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 
 
-def light_convolution(adjacency: SparseProduct, users: Tensor, items: Tensor, num_layers: int) -> tuple[Tensor, Tensor]:
+def light_convolution(adjacency: SparseProduct | LearnedProduct, users: Tensor, items: Tensor, num_layers: int) -> tuple[Tensor, Tensor]:
     """1 / (K + 1) Σ_k e^k with e_u^{k+1} = Â e_i^k and e_i^{k+1} = Âᵀ e_u^k (LightGCN, https://arxiv.org/abs/2002.02126).
 
     Args:

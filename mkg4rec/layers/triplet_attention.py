@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
 from mkg4rec.graph.sparse import Pattern
-from mkg4rec.layers.attention import softmax_by_head
+from mkg4rec.layers.attention import over_the_rest, softmax_by_head
 from mkg4rec.ragged import row_offsets, row_sums, spread
 
 
@@ -28,12 +28,14 @@ class Neighbourhoods:
         tails: heads × tails, an entry per edge.
         relations: heads × relations, an entry per head and relation that have edges together.
         offsets: (entries of `relations` + 1,), the edges of each.
+        kept: (edges,) how much of each edge is there, from 0 to 1; None where all are.
     """
 
     graph: CollaborativeGraph
     tails: Pattern
     relations: Pattern
     offsets: Tensor
+    kept: Tensor | None = None
 
     @classmethod
     def of(cls, graph: CollaborativeGraph) -> "Neighbourhoods":
@@ -45,6 +47,12 @@ class Neighbourhoods:
             Pattern.build(keys // graph.num_relations, keys % graph.num_relations, (nodes, graph.num_relations)),
             row_offsets(runs, len(keys)),
         )
+
+    def reached(self) -> Tensor:
+        """(nodes,) bool, whether a node has any edge left."""
+        if self.kept is None:
+            return self.graph.degrees > 0
+        return row_sums(self.kept.detach(), self.graph.offsets) > 0
 
 
 class TripletAttention(nn.Module):
@@ -67,13 +75,17 @@ class TripletAttention(nn.Module):
 
     def forward(self, nodes: Tensor, relations: Tensor, around: Neighbourhoods) -> Tensor:
         """e_agg of (nodes, d) e and (relations, relation_dimension) e_r: (nodes, output_dimension), 0 for a node without triplets."""
-        of_head, of_relation, of_tail = self.triplet_weight.split(self.parts)
-        heads, kinds, tails = nodes @ of_head, relations @ of_relation, nodes @ of_tail
+        heads, kinds, tails = self.parts_of_triplets(nodes, relations)
         attention = self.attention(heads, kinds, tails, around)
         of_relations = around.relations.product(row_sums(attention, around.offsets), kinds)
         of_tails = around.tails.product(attention, tails)
-        gathered: Tensor = heads * (around.graph.degrees > 0).unsqueeze(1) + of_relations + of_tails
+        gathered: Tensor = heads * around.reached().unsqueeze(1) + of_relations + of_tails
         return gathered
+
+    def parts_of_triplets(self, nodes: Tensor, relations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The head's, the relation's and the tail's part of W_1 [e_h ‖ e_r ‖ e_t], of every node, relation and node."""
+        of_head, of_relation, of_tail = self.triplet_weight.split(self.parts)
+        return nodes @ of_head, relations @ of_relation, nodes @ of_tail
 
     def attention(self, heads: Tensor, kinds: Tensor, tails: Tensor, around: Neighbourhoods) -> Tensor:
         """π, (edges,), from the head's, the relation's and the tail's part of W_1 [e_h ‖ e_r ‖ e_t]."""
@@ -81,7 +93,8 @@ class TripletAttention(nn.Module):
         runs = spread(head, around.relations.offsets, len(around.offsets) - 1) + kind.index_select(0, around.relations.columns)
         edges = len(around.graph.heads)
         logits = spread(runs, around.offsets, edges) + tail.index_select(0, around.tails.columns)
-        return softmax_by_head(F.leaky_relu(logits, self.negative_slope), around.graph)
+        attention = softmax_by_head(F.leaky_relu(logits, self.negative_slope), around.graph)
+        return attention if around.kept is None else over_the_rest(attention, around.kept, around.graph)
 
 
 class TripletLayer(nn.Module):

@@ -5,6 +5,8 @@ facts plausible, and a node's final vector collects what layers of propagation o
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Self
 
 import torch
@@ -13,11 +15,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
-from mkg4rec.graph.sparse import Pattern, SparseProduct
-from mkg4rec.layers.attention import knowledge_attention
+from mkg4rec.graph.sparse import LearnedProduct, Pattern, SparseProduct
+from mkg4rec.layers.attention import knowledge_attention, over_the_rest
 from mkg4rec.layers.transr import TransR
-from mkg4rec.models.base import DotProduct, Objective, RankingHyperparameters
+from mkg4rec.models.base import Objective, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.params import Count
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range
@@ -53,7 +56,7 @@ class KnowledgeGraphHyperparameters(RankingHyperparameters):
         return [self.dimension, *self.layer_dimensions[: self.num_layers]]
 
 
-class KnowledgeGraphModel(DotProduct):
+class KnowledgeGraphModel(MessagePassing):
     """Trained in turn for recommendation and for the facts of G, with e* = e⁰ ‖ … ‖ e^L.
 
     A subclass gives e⁰, its layers, how a layer reads the neighbourhoods, and the loss of facts.
@@ -71,10 +74,6 @@ class KnowledgeGraphModel(DotProduct):
         self.hyperparameters: KnowledgeGraphHyperparameters = hyperparameters
         self.graph = graph
         self.negative_tails = TailSampler(graph.heads, graph.relations, graph.tails, graph.num_nodes)
-
-    @abstractmethod
-    def initial_nodes(self) -> Tensor:
-        """e⁰, (…, nodes, d)."""
 
     @abstractmethod
     def propagate_once(self, layer: nn.Module, nodes: Tensor) -> Tensor:
@@ -97,8 +96,8 @@ class KnowledgeGraphModel(DotProduct):
         corrupted_tails = self.negative_tails.draw(edges)
         return self.fact_loss(self.graph.heads[edges], self.graph.relations[edges], self.graph.tails[edges], corrupted_tails)
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
-        final = self.propagate(self.initial_nodes())
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        final = self.propagate(initial)
         return final[self.graph.num_entities :], final[: self.graph.num_items]
 
     def propagate(self, nodes: Tensor) -> Tensor:
@@ -117,7 +116,14 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
     """TransR on G, whose projections also give the attention that is constant during an epoch.
 
     Nodes are (M, nodes, d) for M modalities, each with a graph and layers of its own; M is 1 where there are none.
+
+    Attributes:
+        weights: π of the whole graph, (edges,).
+        attention: the product with it.
     """
+
+    weights: Tensor
+    attention: SparseProduct | LearnedProduct
 
     def __init__(self, hyperparameters: KnowledgeGraphHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data, data.graph)
@@ -128,7 +134,22 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
 
     def refresh(self) -> None:
         """π of the whole graph from the present weights; constant until the next call."""
-        self.attention = self.pattern.weighted(knowledge_attention(self.graph, self.embeddings, self.transr))
+        self.weights = knowledge_attention(self.graph, self.embeddings, self.transr)
+        self.attention = self.pattern.weighted(self.weights)
+
+    def messages(self) -> Messages:
+        """π, which is the same in every layer and for every modality."""
+        return Messages(self.graph, self.weights, len(self.layers))
+
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        whole = self.attention
+        rest = over_the_rest(self.weights, kept, self.graph)
+        self.attention = self.pattern.learned(rest) if kept.requires_grad else self.pattern.weighted(rest)
+        try:
+            yield
+        finally:
+            self.attention = whole
 
     def compile_layers(self) -> None:
         for layer in self.layers:
@@ -147,7 +168,7 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
         return super().propagate(nodes).permute(1, 0, 2).flatten(1)
 
 
-def per_modality(product: SparseProduct, nodes: Tensor) -> Tensor:
+def per_modality(product: SparseProduct | LearnedProduct, nodes: Tensor) -> Tensor:
     """The sparse product for all modalities at once: (M, columns, d) → (M, rows, d)."""
     sides = len(nodes)
     rows = product(nodes.permute(1, 0, 2).flatten(1))

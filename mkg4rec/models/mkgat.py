@@ -3,6 +3,9 @@
 Equation numbers are those of the paper's section 4. Where it is silent, the choice is marked "ours" with its reason.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -17,7 +20,9 @@ from mkg4rec.layers.triplet_attention import Aggregation, Neighbourhoods, Triple
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeGraphHyperparameters, KnowledgeGraphModel
+from mkg4rec.models.message_passing import Messages
 from mkg4rec.params import Lax, Name
+from mkg4rec.ragged import entries_of
 
 
 class MkgatHyperparameters(KnowledgeGraphHyperparameters):
@@ -73,6 +78,38 @@ class Mkgat(KnowledgeGraphModel):
     def propagate_once(self, layer: nn.Module, nodes: Tensor) -> Tensor:
         propagated: Tensor = layer(nodes, self.transe.translations, self.neighbourhoods)
         return propagated
+
+    def messages(self) -> Messages:
+        """The attention of a layer depends on what the layer reads; a weight is its mean over the layers."""
+        nodes = self.initial_nodes()
+        layers = []
+        for layer in self.layers:
+            assert isinstance(layer, TripletLayer)
+            parts = layer.attention.parts_of_triplets(nodes, self.transe.translations)
+            layers.append(layer.attention.attention(*parts, self.neighbourhoods))
+            nodes = self.propagate_once(layer, nodes)
+        return Messages(self.graph, torch.stack(layers).mean(0), len(self.layers))
+
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        whole = self.neighbourhoods
+        self.neighbourhoods = replace(whole, kept=kept)
+        try:
+            yield
+        finally:
+            self.neighbourhoods = whole
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """What an item's attention spends on its image and on its text, and on all its other neighbours: "graph"."""
+        owner, edges = entries_of(self.graph.offsets, items)
+        weights, relations = self.messages().weights[edges], self.graph.relations[edges]
+        first = self.graph.num_relations // 2 - len(self.hyperparameters.modalities)
+        none = torch.zeros(len(items), device=weights.device)
+        shares = {
+            modality: none.index_add(0, owner, weights * (relations == first + number))
+            for number, modality in enumerate(self.hyperparameters.modalities)
+        }
+        return shares | {"graph": 1 - torch.stack([none, *shares.values()]).sum(0)} if shares else {}
 
     def fact_loss(self, heads: Tensor, relations: Tensor, tails: Tensor, corrupted_tails: Tensor) -> Tensor:
         """TransE on what the first layer makes of the nodes (equations 7 and 8)."""

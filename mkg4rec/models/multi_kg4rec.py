@@ -160,6 +160,10 @@ class MultiKG4Rec(KnowledgeAttentionModel, AttendsModalities):
         self.train(training)
         return shares
 
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """As `modality_attention`."""
+        return dict(zip(self.modalities, self.modality_attention(users, items).T, strict=True)) if self.modalities else {}
+
     def _attention_mass(self, tokens: Tensor, items: Tensor) -> Tensor:
         """(B, M, M): how the query of each side of an item spreads over the tokens of each modality in the last block."""
         if not self.blocks:

@@ -13,7 +13,17 @@ from mkg4rec.models.base import ClosedForm, Model, Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import PARAMS_FILE, Group, Params, explain
 
-INFRASTRUCTURE = {"base", "content_kernels", "data", "item_graphs", "item_weights", "knowledge_graph", "pairwise", "registry"}
+INFRASTRUCTURE = {
+    "base",
+    "content_kernels",
+    "data",
+    "item_graphs",
+    "item_weights",
+    "knowledge_graph",
+    "message_passing",
+    "pairwise",
+    "registry",
+}
 
 
 def names() -> list[str]:

@@ -1,0 +1,63 @@
+"""What models have in common whose vectors are made by messages along the edges of a graph, and which can therefore be explained."""
+
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from mkg4rec.graph.collaborative import CollaborativeGraph
+from mkg4rec.models.base import DotProduct
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Along which edges a model passes messages, and what part of a message each lets through.
+
+    Attributes:
+        graph: an edge (h, r, t) carries a message from its tail to its head, its inverse one back.
+        weights: (edges,) float32; what is multiplied with the tail's vector before the head adds it up.
+        num_layers: L, over how many edges a message can go.
+    """
+
+    graph: CollaborativeGraph
+    weights: Tensor
+    num_layers: int
+
+
+class MessagePassing(DotProduct):
+    """A dot product of vectors that L layers of messages make of initial ones."""
+
+    @abstractmethod
+    def initial_nodes(self) -> Tensor:
+        """e⁰, (…, nodes, d), nodes numbered as in `CollaborativeGraph`; no message is part of it."""
+
+    @abstractmethod
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        """(users, D) and (items, D) from e⁰."""
+
+    @abstractmethod
+    def messages(self) -> Messages:
+        """The edges and their weights with the present parameters."""
+
+    @abstractmethod
+    def keeping(self, kept: Tensor) -> AbstractContextManager[None]:
+        """Within the context `vectors_from` gives what it would with these parameters if edges were there only in part.
+
+        The weights are those of that smaller graph: attention is a softmax over what is left of a neighbourhood, a
+        normalisation by degrees takes the degrees that are left. With zeros and ones it is the model on a graph without some
+        edges; in between, what `vectors_from` gives has a gradient by `kept`.
+
+        Args:
+            kept: (edges,) float32 in the order of `messages().graph`, from 0 (removed) to 1 (there); the same for an edge and its inverse.
+        """
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """By modality its share in what the model makes of (B,) users with (B,) items, (B,) each, summing to 1.
+
+        Empty for a model that reads no modality.
+        """
+        return {}
+
+    def final_vectors(self) -> tuple[Tensor, Tensor]:
+        return self.vectors_from(self.initial_nodes())
