@@ -1,12 +1,13 @@
 """The command line: `mkg4rec summary [DATASET …]`, `mkg4rec tune DATASET MODEL [MODEL …]`, `mkg4rec features`,
-`mkg4rec export DATASET --format recbole --to FOLDER`, `mkg4rec introduce DATASET MODEL FILE`."""
+`mkg4rec export DATASET --format recbole --to FOLDER`, `mkg4rec introduce DATASET MODEL FILE`,
+`mkg4rec explain DATASET MODEL USER ITEM`."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from mkg4rec import params
-from mkg4rec.commands.arguments import add_features_command, add_introduce_command
+from mkg4rec.commands.arguments import add_explain_command, add_features_command, add_introduce_command
 from mkg4rec.errors import PipelineError
 from mkg4rec.export import mmrec, recbole
 from mkg4rec.report.grid import accuracy_grid, as_text
@@ -33,6 +34,7 @@ def main() -> None:
     command.set_defaults(run=_tune)
     add_features_command(commands)
     add_introduce_command(commands)
+    add_explain_command(commands)
     command = commands.add_parser("export", help="write a built data set as RecBole or MMRec read it, split included")
     command.add_argument("dataset", metavar="DATASET", help="a built data set of params.yaml")
     command.add_argument("--format", choices=["recbole", "mmrec"], required=True)

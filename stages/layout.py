@@ -195,6 +195,14 @@ class Layout:
     def case_figure(self, model: str, user: int | str) -> Path:
         return self.case_study(model) / f"user-{quote(str(user), safe='')}.png"
 
+    def explanations(self, model: str) -> Path:
+        """A folder: faithfulness.json and a folder per pair that was explained."""
+        return Path("explanations") / self.dataset / model
+
+    def explanation(self, model: str, user: int | str, item: int | str) -> Path:
+        """A folder: explanation.json and explanation.png."""
+        return self.explanations(model) / f"user-{quote(str(user), safe='')}-item-{quote(str(item), safe='')}"
+
     @property
     def schemas(self) -> Path:
         """A folder that git tracks: what each table holds, as JSON."""

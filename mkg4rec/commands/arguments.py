@@ -64,6 +64,41 @@ def _introduce(arguments: argparse.Namespace) -> None:
     introduce(arguments.dataset, arguments.model, arguments.item, arguments.to)
 
 
+def add_explain_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `explain` to the commands of mkg4rec."""
+    command = commands.add_parser("explain", help="why a graph model gives an item to a user: paths, modalities, history")
+    command.add_argument("dataset", metavar="DATASET", help="a built data set of params.yaml")
+    command.add_argument("model", metavar="MODEL", help="a graph model that is trained on it")
+    command.add_argument("user", nargs="?", metavar="USER", help="a user_id of the data set")
+    command.add_argument("item", nargs="?", metavar="ITEM", help="an item_id of the catalogue")
+    command.add_argument("--paths", type=_count, default=10, metavar="N", help="paths to give (10)")
+    command.add_argument("--history", type=_count, default=50, metavar="N", help="items of the history to weigh, by attention (50)")
+    command.add_argument("--faithfulness", action="store_true", help="instead, measure over many pairs whether explanations are true")
+    command.add_argument("--pairs", type=_count, default=500, metavar="N", help="pairs of user and recommended item for that (500)")
+    command.add_argument("--seed", type=int, default=0, metavar="S", help="draws these pairs, and links to compare with (0)")
+    command.add_argument("--to", type=Path, metavar="FOLDER", help="gets JSON and figure (explanations/DATASET/MODEL/…)")
+    command.set_defaults(run=lambda arguments: _explain(command, arguments))
+
+
+def _explain(command: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.faithfulness == (arguments.item is not None) or (arguments.faithfulness and arguments.user is not None):
+        command.error("give USER and ITEM, or --faithfulness")
+    from mkg4rec.commands.explain import explain_pair, measure_faithfulness
+
+    if arguments.faithfulness:
+        options = (arguments.paths, arguments.pairs, arguments.seed, arguments.to)
+        measure_faithfulness(arguments.dataset, arguments.model, *options)
+    else:
+        pair = (arguments.user, arguments.item)
+        explain_pair(arguments.dataset, arguments.model, *pair, arguments.paths, arguments.history, arguments.to)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def _features() -> ModuleType:
     from mkg4rec.commands import features
 
