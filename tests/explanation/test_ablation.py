@@ -1,0 +1,72 @@
+"""Scores without an edge are those of a model that never had it."""
+
+import pytest
+import torch
+
+from mkg4rec.explanation.ablation import Ablation
+from mkg4rec.models.message_passing import MessagePassing
+from tests.explanation.worlds import MODELS, model_on, small_data, without_interaction
+
+
+def _link(ablation: Ablation, user: int, item: int) -> torch.Tensor:
+    graph = ablation.messages.graph
+    return ((graph.heads == graph.num_entities + user) & (graph.tails == item)).nonzero().squeeze(1)
+
+
+def _scores_from(model: MessagePassing, initial: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        users, items = model.comparable(*model.vectors_from(initial))
+    return users @ items.T
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_without_an_interaction_scores_are_those_of_a_model_that_was_built_without_it(name: str) -> None:
+    data = small_data()
+    user, item = int(data.train.users[7]), int(data.train.items[7])
+    ablation = Ablation(model_on(name, data))
+    smaller = model_on(name, without_interaction(data, user, item))
+    # The initial vectors stay: a user's mean over the contents of its items is no message.
+    expected = _scores_from(smaller, ablation.initial)
+    for other in (item, (item + 1) % data.num_items):
+        drop = ablation.drop(user, other, _link(ablation, user, item))
+        assert ablation.score(user, other) - drop == pytest.approx(float(expected[user, other]), abs=1e-5)
+        assert abs(drop) > 1e-4
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_afterwards_the_model_is_as_before(name: str) -> None:
+    data = small_data()
+    model = model_on(name, data)
+    ablation = Ablation(model)
+    before = model.scorer().score(torch.arange(data.num_users))
+    ablation.drop(0, 0, torch.arange(5))
+    ablation.influences(0, 0)
+    torch.testing.assert_close(model.scorer().score(torch.arange(data.num_users)), before)
+    assert ablation.drop(0, 0, torch.empty(0, dtype=torch.long)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_user_without_any_edge_left_receives_nothing(name: str) -> None:
+    data = small_data()
+    ablation = Ablation(model_on(name, data))
+    graph = ablation.messages.graph
+    edges = (graph.heads == graph.num_entities).nonzero().squeeze(1)
+    assert len(edges) > 1
+    assert torch.isfinite(torch.tensor(ablation.drop(0, 3, edges)))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_influence_is_the_slope_of_the_score(name: str) -> None:
+    data = small_data()
+    ablation = Ablation(model_on(name, data))
+    influences, graph, step = ablation.influences(1, 4), ablation.messages.graph, 0.02
+    for edge in (0, 11, len(graph.heads) - 1):
+        both = [edge, int(graph.inverses[edge])]
+        scores = []
+        for kept in (1 + step, 1 - step):
+            mask = torch.ones_like(ablation.messages.weights)
+            mask[both] = kept
+            with torch.no_grad(), ablation.model.keeping(mask):
+                users, items = ablation.model.comparable(*ablation.model.vectors_from(ablation.initial))
+            scores.append(float(users[1] @ items[4]))
+        assert float(influences[edge]) == pytest.approx((scores[0] - scores[1]) / (2 * step), rel=0.02, abs=1e-4)

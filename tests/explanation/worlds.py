@@ -1,0 +1,51 @@
+"""Trained and untrained graph models on small data."""
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import torch
+
+from mkg4rec import params
+from mkg4rec.models import registry
+from mkg4rec.models.data import TrainingData
+from mkg4rec.models.message_passing import MessagePassing
+from tests.conftest import ROOT
+from tests.worlds import checkerboard, dense_interactions
+
+MODELS = ["kgat", "mkgat", "multi_kg4rec", "lightgcn"]
+SMALL: dict[str, Any] = {"dimension": 8, "num_layers": 2, "learning_rate": 0.02, "batch_size": 256}
+OF_THE_KNOWLEDGE_GRAPH: dict[str, Any] = {"layer_dimensions": [8, 8], "kg_batch_size": 512, "message_dropout": 0.0}
+
+
+@cache
+def _models() -> dict[str, dict[str, Any]]:
+    return params.load(ROOT / "params.yaml").models
+
+
+def model_on(name: str, data: TrainingData, seed: int = 0) -> MessagePassing:
+    """The model with random parameters, in which every message says something."""
+    values = _models()[name] | SMALL
+    if name != "lightgcn":
+        values |= OF_THE_KNOWLEDGE_GRAPH
+    if name == "multi_kg4rec":
+        values |= {"num_heads": 2, "num_blocks": 1, "feedforward_dimension": 8, "sequence_length": 4}
+    model = registry.create(name, values, data)
+    assert isinstance(model, MessagePassing)
+    torch.manual_seed(seed)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.refresh()
+    return model.eval()
+
+
+def small_data() -> TrainingData:
+    return checkerboard(12, 10)[0]
+
+
+def without_interaction(data: TrainingData, user: int, item: int) -> TrainingData:
+    """The same data, had the user not taken the item in train."""
+    taken = torch.zeros(data.num_users, data.num_items, dtype=torch.bool)
+    taken[data.train.users, data.train.items] = True
+    taken[user, item] = False
+    return replace(data, train=dense_interactions(taken))
