@@ -14,7 +14,7 @@ from mkg4rec.explanation.faithfulness import measure, recommended_pairs
 from mkg4rec.files import replacing
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.message_passing import MessagePassing
+from mkg4rec.models.message_passing import MessagePassing, explainable
 from mkg4rec.params import Params
 from mkg4rec.report.explanation import Document, Names, as_text, describe, describe_faithfulness, faithfulness_as_text
 from mkg4rec.report.explanation_figure import draw_explanation
@@ -61,9 +61,9 @@ def _trained(dataset: str, name: str) -> tuple[Layout, TrainingData, Ablation]:
     settings = params.load()
     settings.dataset(dataset)
     layout, base = Layout(dataset), settings.base_model(name)
-    if not issubclass(registry.model_class(base), MessagePassing):
+    if not explainable(registry.model_class(base)):
         raise PipelineError(
-            f"{name} passes no messages over a graph, so that there are no paths; those that do are {_explainable(settings)}."
+            f"{name} does not score by messages over a graph alone, so no paths explain it; those that do are {_explainable(settings)}."
         )
     if not layout.model(name).exists():
         raise PipelineError(f"{layout.model(name)}: {name} is not trained on {dataset}; run `dvc repro train@{dataset}-{name}`.")
@@ -74,7 +74,7 @@ def _trained(dataset: str, name: str) -> tuple[Layout, TrainingData, Ablation]:
 
 
 def _explainable(settings: Params) -> str:
-    return ", ".join(name for name in settings.models if issubclass(registry.model_class(settings.base_model(name)), MessagePassing))
+    return ", ".join(name for name in settings.models if explainable(registry.model_class(settings.base_model(name))))
 
 
 def _index(identifier: str, known: pa.Array, dataset: str, kind: str) -> int:

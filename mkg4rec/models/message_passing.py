@@ -61,3 +61,11 @@ class MessagePassing(DotProduct):
 
     def final_vectors(self) -> tuple[Tensor, Tensor]:
         return self.vectors_from(self.initial_nodes())
+
+
+def explainable(model: type[object]) -> bool:
+    """Whether a model's scores are what messages make of initial vectors, and nothing else.
+
+    A subclass with final vectors of its own adds what is no message of this graph, as the item graphs do to LightGCN.
+    """
+    return issubclass(model, MessagePassing) and model.final_vectors is MessagePassing.final_vectors

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mkg4rec.explanation.ablation import Ablation
-from mkg4rec.models.message_passing import MessagePassing
+from mkg4rec.models import registry
+from mkg4rec.models.message_passing import MessagePassing, explainable
 from tests.explanation.worlds import MODELS, model_on, small_data, without_interaction
 
 
@@ -70,3 +71,8 @@ def test_an_influence_is_the_slope_of_the_score(name: str) -> None:
                 users, items = ablation.model.comparable(*ablation.model.vectors_from(ablation.initial))
             scores.append(float(users[1] @ items[4]))
         assert float(influences[edge]) == pytest.approx((scores[0] - scores[1]) / (2 * step), rel=0.02, abs=1e-4)
+
+
+def test_what_adds_to_the_messages_is_not_explained_by_them() -> None:
+    models = {name: explainable(registry.model_class(name)) for name in [*MODELS, "ease", "bpr_mf", "freedom", "siger", "egra", "igdmrec"]}
+    assert [name for name, whether in models.items() if whether] == MODELS

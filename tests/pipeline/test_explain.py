@@ -48,7 +48,7 @@ def test_measures_whether_explanations_are_true(clone: Clone) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ease", "1", "1"), "ease passes no messages over a graph"),
+        (("ease", "1", "1"), "ease does not score by messages over a graph alone"),
         (("lightgcn", "1", "1"), "lightgcn is not trained on demo; run `dvc repro train@demo-lightgcn`"),
         (("multi_kg4rec", "nobody", "1"), "demo has no user 'nobody'"),
         (("multi_kg4rec", "1", "nothing"), "demo has no item 'nothing'"),
