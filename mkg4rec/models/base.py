@@ -171,6 +171,19 @@ class AttendsModalities(ABC):
         """The share of each modality for (B,) users with (B,) items, by index: (B, M), rows summing to 1."""
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """A batch of recommendation.
+
+    Attributes:
+        users: (B,).
+        items: (B, 1 + N), the one that each took first, then those that were drawn.
+    """
+
+    users: Tensor
+    items: Tensor
+
+
 class RankingHyperparameters(NeuralHyperparameters):
     """What a model adds whose score is a similarity of two vectors.
 
@@ -217,12 +230,16 @@ class DotProduct(Neural):
 
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         """The ranking loss of (B,) numbers of train interactions, and the penalty on what they involve."""
-        return self.ranking_loss(positives, *self.final_vectors())
+        return self.ranking_loss(self.candidates(positives), *self.final_vectors())
 
-    def ranking_loss(self, positives: Tensor, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
-        """The same by given final vectors, (users, D) and (items, D)."""
+    def candidates(self, positives: Tensor) -> Candidates:
+        """What (B,) train interactions are about, and the items that they are held against."""
         users, items = self.train_interactions.users[positives], self.train_interactions.items[positives]
-        candidates = torch.cat([items.unsqueeze(1), self.draw_negatives(users)], dim=1)
+        return Candidates(users, torch.cat([items.unsqueeze(1), self.draw_negatives(users)], dim=1))
+
+    def ranking_loss(self, batch: Candidates, user_vectors: Tensor, item_vectors: Tensor) -> Tensor:
+        """The ranking loss by given final vectors, (users, D) and (items, D), and the penalty."""
+        users, candidates, items = batch.users, batch.items, batch.items[:, 0]
         # Gathered once, because the gradient of every gather is a whole table.
         asking, offered = F.embedding(users, user_vectors), F.embedding(candidates, item_vectors)
         if self.hyperparameters.loss is Loss.SOFTMAX:

@@ -133,7 +133,7 @@ class Egra(LightGcn):
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         settings = self.hyperparameters
         sides = self.represent()
-        loss = self.ranking_loss(positives, *(behaviour + content for behaviour, content in sides))
+        loss = self.ranking_loss(self.candidates(positives), *(behaviour + content for behaviour, content in sides))
         taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
         ramp = (self.epochs_begun / settings.ramp_epochs).clamp(max=1)
         for (behaviour, content), known, nodes in zip(sides, self.known, taken, strict=True):

@@ -170,4 +170,4 @@ class Igdmrec(LightGcn):
         chosen = self.train_interactions.items[positives[: settings.contrast_size]].unique()
         noisy = (behaviour + self.neighbours(self.original))[chosen]
         contrast = info_nce(noisy, items[chosen], settings.contrast_temperature)
-        return self.ranking_loss(positives, users, items) + settings.contrast_weight * contrast
+        return self.ranking_loss(self.candidates(positives), users, items) + settings.contrast_weight * contrast

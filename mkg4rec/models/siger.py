@@ -135,7 +135,7 @@ class Siger(LightGcn):
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         settings = self.hyperparameters
         sides = self.represent()
-        loss = self.ranking_loss(positives, *(side.final for side in sides))
+        loss = self.ranking_loss(self.candidates(positives), *(side.final for side in sides))
         taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
         chosen = [nodes[: settings.contrast_size].unique() for nodes in taken]
         # Gathered once, because the gradient of every gather is a whole table.

@@ -80,4 +80,4 @@ def test_another_loss_is_that_of_every_model() -> None:
     torch.manual_seed(1)
     found = model.recommendation_loss(torch.arange(20))
     torch.manual_seed(1)
-    torch.testing.assert_close(found, model.ranking_loss(torch.arange(20), *model.final_vectors()))
+    torch.testing.assert_close(found, model.ranking_loss(model.candidates(torch.arange(20)), *model.final_vectors()))

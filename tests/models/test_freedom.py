@@ -9,6 +9,7 @@ import torch
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
 from mkg4rec.graph.bipartite import symmetric_normalised
+from mkg4rec.graph.sparse import SparseProduct
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.freedom import Freedom, ItemContents
@@ -63,6 +64,7 @@ def test_an_epoch_trains_on_a_part_of_the_interactions_and_scores_on_all() -> No
     kept = []
     for _ in range(2):
         next(model.objectives()[0].batches())
+        assert isinstance(model.pruned, SparseProduct)
         kept.append(model.pruned.matrix.to_dense() > 0)
         assert kept[-1].sum() == round(len(data.train) / 2)
     assert not torch.equal(*kept)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
+from mkg4rec.graph.sparse import SparseProduct
 from mkg4rec.models import registry
 from mkg4rec.models.kgat import Kgat
 from mkg4rec.models.multi_kg4rec import MultiKG4Rec
@@ -86,6 +87,7 @@ def test_an_epoch_is_recommendation_then_facts_and_then_new_attention() -> None:
     assert [objective.name for objective in model.objectives()] == ["loss", "kg_loss"]
     assert sum(map(len, model.objectives()[1].batches())) == len(model.graph.heads)
     with torch.no_grad():
+        assert isinstance(model.attention, SparseProduct)
         before, final = model.attention.matrix.values().clone(), model.final_vectors()[0]
         model.transr.translations.add_(1)
         assert torch.equal(model.final_vectors()[0], final)
