@@ -597,12 +597,14 @@ def _check_members(params: Params, path: Path, text: str) -> None:
     )
     for place, values in groups:
         members = values.get(MEMBERS, [])
-        where = f"{path}:{line_of(text, (*place, MEMBERS))}: {'.'.join(place)}.{MEMBERS}"
+        unknown = [name for name in members if name not in simple] if isinstance(members, list) else []
         if not isinstance(members, list) or len(set(map(str, members))) < len(members):
-            raise PipelineError(f"{where}: a list of models is expected, each once (got {members!r:.80}).")
-        for name in members:
-            if name not in simple:
-                raise PipelineError(f"{where}: {name!r} is no model that can be a member; those are {', '.join(simple)}.")
+            problem = f"a list of models is expected, each once (got {members!r:.80})."
+        elif unknown:
+            problem = f"{unknown[0]!r} is no model that can be a member; those are {', '.join(simple)}."
+        else:
+            continue
+        raise PipelineError(f"{path}:{line_of(text, (*place, MEMBERS))}: {'.'.join(place)}.{MEMBERS}: {problem}")
 
 
 def _check_tables(params: Params, path: Path, text: str) -> None:
