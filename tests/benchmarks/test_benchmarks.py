@@ -17,7 +17,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.params import load
 from mkg4rec.tables import INTERACTIONS
-from stages import build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
+from stages import bring, build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
 from stages import item_graphs as item_graphs_stage
 from stages.layout import Layout
 from tests.conftest import ROOT
@@ -41,6 +41,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         Path("dvc.yaml").symlink_to(ROOT / "dvc.yaml")
         for stage in (
             synthesize,
+            bring,
             download,
             prepare,
             link,
