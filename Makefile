@@ -8,10 +8,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 READY := $(ENVIRONMENT)/requirements.sha256
 
-.PHONY: help setup repro test lint lock clean
+.PHONY: help setup repro test test-slow lint lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make the environment in .venv from the hash-locked requirements
 
@@ -34,6 +34,9 @@ repro: setup ## build what params.yaml lists under run: (by default the demo cat
 
 test: setup lint ## check style and types, then run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-slow: setup ## run the tests that `make test` leaves out
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 lint: setup
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ OUTPUTS = ("data", "models", "training", "results", "case_studies", "metrics", "
 @pytest.mark.parametrize(
     ("key", "value", "problem"),
     [
-        ("run.datasets", "[nowhere]", "'nowhere' is not described under datasets:, which has demo, ml-1m."),
+        ("run.datasets", "[nowhere]", "'nowhere' is not described under datasets:, which has amazon-books, demo, ml-1m."),
         ("models.ease.regularization", "none", "Input should be a valid number (got 'none')"),
     ],
 )

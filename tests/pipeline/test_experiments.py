@@ -10,7 +10,7 @@ import yaml
 
 from tests.pipeline.clone import Clone, Finished
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 METRICS = "metrics/demo/multi_kg4rec.json"
 VALIDATION = "metrics/demo/validation/multi_kg4rec.json"

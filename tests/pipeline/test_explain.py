@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.pipeline.clone import Clone
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 EXPLAIN = ("python", "-m", "mkg4rec", "explain", "demo")
 

@@ -12,7 +12,7 @@ from stages.layout import Layout
 from tests.conftest import ROOT
 from tests.pipeline.clone import Clone, Finished
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 PAGE = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
 LAYOUT = Layout("reading-club")

@@ -13,7 +13,7 @@ from tests.pipeline.clone import Clone, clean_environment
 from tests.pipeline.proxy import CountingProxy, counting_proxy
 from tests.pipeline.s3 import CREDENTIALS, bucket
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 LAYOUT = Layout("demo")
 RESTRICTED = (

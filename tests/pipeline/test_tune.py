@@ -13,7 +13,7 @@ import yaml
 from mkg4rec import params
 from tests.pipeline.clone import Clone, Finished
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 TRIALS = 3
 COMMAND = ("python", "-m", "mkg4rec", "tune", "demo", "ease", "--trials", str(TRIALS), "--jobs", "2")

@@ -9,7 +9,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.pipeline.clone import Clone
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = [pytest.mark.slow, pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 WORKFLOW = ROOT / "examples" / "github" / "metrics.yaml"
 
