@@ -19,14 +19,13 @@ from benchmarks.epoch import Training
 from benchmarks.synthetic import NEIGHBOURS
 from benchmarks.timing import alternate, print_table
 from mkg4rec import params
-from mkg4rec.device import choose_device
+from mkg4rec.device import Arithmetic, choose_device
 from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.graph.nearest import by_co_interactions, by_features
 from mkg4rec.models import registry
 from mkg4rec.models.base import Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Device
-from mkg4rec.training.loop import Arithmetic
 
 MODELS = ["freedom", "siger", "dmicf", "igdmrec", "egra"]
 REFERENCE = "lightgcn"

@@ -2,12 +2,21 @@
 
 import random
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.params import Device, Precision
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The type of matrix products, and whether torch.compile makes kernels of the dense layers."""
+
+    precision: torch.dtype
+    compile: bool
 
 
 def choose_device(wanted: Device) -> torch.device:

@@ -9,12 +9,13 @@ import torch
 
 from benchmarks.peers.sides import Validation
 from benchmarks.timing import stopwatch
+from mkg4rec.device import Arithmetic
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.base import Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.training.checkpoints import Checkpoint, Progress
-from mkg4rec.training.loop import SELECTION, Arithmetic, fit
+from mkg4rec.training.loop import SELECTION, fit
 
 ARITHMETIC = Arithmetic(torch.float32, compile=False)
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mkg4rec.device import Arithmetic
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.models.data import TrainingData
@@ -70,6 +71,9 @@ class ClosedForm(Model):
 
     @abstractmethod
     def __init__(self, hyperparameters: Any, data: TrainingData) -> None: ...
+
+    def prepare(self, arithmetic: Arithmetic, checkpoints: Path) -> None:
+        """Told before `fit`, for a model with parts that are trained by epochs: how, and in which folder their checkpoints are kept."""
 
     @abstractmethod
     def fit(self) -> float:

@@ -1,6 +1,7 @@
 """A blend of models, each trained by itself: the weighted sum of what they think of an item, weights chosen on validation."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,16 +10,17 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mkg4rec.device import Arithmetic
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
-from mkg4rec.models.base import WEIGHTS, ClosedForm, Input
+from mkg4rec.models.base import WEIGHTS, ClosedForm, Input, Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Group, Name
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import SELECTION, Arithmetic, fit
+from mkg4rec.training.loop import SELECTION, fit
 
 STEPS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Weights that are tried beside the best member's 1."""
@@ -37,6 +39,27 @@ class Member(Group):
     hyperparameters: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class MemberTraining:
+    """How members with epochs are trained.
+
+    Attributes:
+        arithmetic: the type of their products.
+        checkpoints: the folder where the training of each can go on when it was cut; None for one that begins anew.
+    """
+
+    arithmetic: Arithmetic
+    checkpoints: Path | None
+
+    def train(self, name: str, model: ClosedForm | Neural, data: TrainingData) -> None:
+        """Fit the member called `name`."""
+        if isinstance(model, ClosedForm):
+            model.fit()
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            fit(model, data, self.arithmetic, Checkpoint((self.checkpoints or Path(folder)) / f"{name}.safetensors"))
+
+
 class BlendHyperparameters(Group):
     """`members` by name; params.yaml lists entries of `models:`, and what these take is put in their place."""
 
@@ -47,7 +70,10 @@ class Blend(ClosedForm):
     """ŷ_ui = Σ_m w_m (s_m,ui − mean_j s_m,uj) / std_j s_m,uj over the members' scores s_m, with j the items that u did not take.
 
     The best member on validation has weight 1; the others are gone through one after the other, each with the `STEPS`, and what
-    gives the best validation NDCG@20 is kept. A neural member is trained in float32, and not resumed where it was cut.
+    gives the best validation NDCG@20 is kept.
+
+    Attributes:
+        training: how the neural members are trained.
     """
 
     Hyperparameters = BlendHyperparameters
@@ -60,12 +86,16 @@ class Blend(ClosedForm):
             name: registry.create(member.model, member.hyperparameters, data) for name, member in hyperparameters.members.items()
         }
         self.weights = torch.ones(len(self.models), device=data.train.items.device)
+        self.training = MemberTraining(Arithmetic(torch.float32, compile=False), checkpoints=None)
+
+    def prepare(self, arithmetic: Arithmetic, checkpoints: Path) -> None:
+        self.training = MemberTraining(arithmetic, checkpoints)
 
     def fit(self) -> float:
         """Train the members, choose the weights; gives 1 − NDCG@20 on validation."""
         for name, model in self.models.items():
             print(f"member {name}", flush=True)
-            _train(model, self.data)
+            self.training.train(name, model, self.data)
         self.weights, best = chosen_weights([model.scorer() for model in self.models.values()], self.data)
         told = zip(self.models, self.weights.tolist(), strict=True)
         print("weights: " + ", ".join(f"{name} {weight:g}" for name, weight in told), flush=True)
@@ -156,11 +186,3 @@ class _Held:
 
     def score(self, users: Tensor) -> Tensor:
         return self.scores[torch.searchsorted(self.users, users)]
-
-
-def _train(model: ClosedForm | Any, data: TrainingData) -> None:
-    if isinstance(model, ClosedForm):
-        model.fit()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        fit(model, data, Arithmetic(torch.float32, compile=False), Checkpoint(Path(folder) / "checkpoint.safetensors"))

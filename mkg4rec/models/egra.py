@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from mkg4rec.device import Arithmetic
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.graph.nearest import by_features
@@ -29,7 +30,7 @@ from mkg4rec.models.lightgcn import LightGcn, LightGcnHyperparameters
 from mkg4rec.params import Count
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from mkg4rec.training.pretraining import PretrainingHyperparameters
 from mkg4rec.tuning.space import Range
 

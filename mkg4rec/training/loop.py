@@ -3,13 +3,12 @@
 import resource
 import sys
 import time
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from mkg4rec.device import autocast
+from mkg4rec.device import Arithmetic, autocast
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.models.base import Neural, Objective
@@ -18,14 +17,6 @@ from mkg4rec.progress import progress as showing_progress
 from mkg4rec.training.checkpoints import Checkpoint, Progress
 
 SELECTION = "ndcg@20"
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """The type of matrix products, and whether torch.compile makes kernels of the dense layers."""
-
-    precision: torch.dtype
-    compile: bool
 
 
 def fit(model: Neural, data: TrainingData, arithmetic: Arithmetic, checkpoint: Checkpoint) -> Progress:

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from mkg4rec.device import choose_precision, seed_everything
+from mkg4rec.device import Arithmetic, choose_precision, seed_everything
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm, Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Train
 from mkg4rec.training.checkpoints import Checkpoint, Progress
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 
 
 def train(
@@ -28,9 +28,10 @@ def train(
     device = data.train.items.device
     seed_everything(settings.seed)
     model = registry.create(name, hyperparameters, data)
-    if isinstance(model, ClosedForm):
-        return model, _fit_at_once(model, data)
     arithmetic = Arithmetic(choose_precision(settings.precision, device), settings.compile)
+    if isinstance(model, ClosedForm):
+        model.prepare(arithmetic, checkpoint.parent)
+        return model, _fit_at_once(model, data)
     return model, fit(model, data, arithmetic, Checkpoint(checkpoint))
 
 

@@ -12,6 +12,8 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.models.blend import Blend, BlendedScores, chosen_weights
 from mkg4rec.models.data import TrainingData
+from mkg4rec.training.checkpoints import Checkpoint, Progress
+from mkg4rec.training.train import train
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
 
@@ -100,3 +102,30 @@ def test_impossible_members_are_named_with_their_line(
     with pytest.raises(PipelineError, match=complaint) as caught:
         registry.check(params.load())
     assert f"params.yaml:{text[: text.index(line)].count(chr(10)) + 1}: models.blend.members" in str(caught.value)
+
+
+def test_a_cut_training_of_a_member_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, _ = checkerboard()
+    settings = params.load(ROOT / "params.yaml")
+    neural = {"model": "bpr_mf", "hyperparameters": settings.models["bpr_mf"] | {"batch_size": 64, "max_epochs": 4}}
+    values = {"members": {"ease": {"model": "ease", "hyperparameters": settings.models["ease"]}, "bpr_mf": neural}}
+    users = torch.arange(data.num_users)
+
+    def blended(name: str) -> Tensor:
+        model, _ = train("blend", values, data, settings.train, tmp_path / name / "checkpoint.safetensors")
+        return model.scorer().score(users)
+
+    whole = blended("whole")
+    save, epochs = Checkpoint.save, []
+
+    def save_and_die(self: Checkpoint, model: Any, optimizers: Any, best: Any, progress: Progress) -> None:
+        save(self, model, optimizers, best, progress)
+        epochs.append(progress.epoch)
+        if progress.epoch == 2 and len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        blended("cut")
+    assert torch.equal(blended("cut"), whole)
+    assert epochs == [1, 2, 3, 4]

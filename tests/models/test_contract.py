@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mkg4rec import params
-from mkg4rec.device import seed_everything
+from mkg4rec.device import Arithmetic, seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import accuracy
 from mkg4rec.evaluation.ranking import Scorer, rank
@@ -19,7 +19,7 @@ from mkg4rec.models.base import ClosedForm, Input, Model, Neural
 from mkg4rec.models.data import TrainingData
 from mkg4rec.tables import Modality
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
 

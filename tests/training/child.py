@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from mkg4rec import params
-from mkg4rec.device import seed_everything
+from mkg4rec.device import Arithmetic, seed_everything
 from mkg4rec.models import registry
 from mkg4rec.models.base import Neural
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
 

@@ -12,13 +12,13 @@ import torch
 from safetensors import safe_open
 
 from mkg4rec import params
-from mkg4rec.device import seed_everything
+from mkg4rec.device import Arithmetic, seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.models import registry
 from mkg4rec.models.base import WEIGHTS, Neural
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from tests.conftest import ROOT
 from tests.training.child import SHORT, train
 from tests.worlds import checkerboard
