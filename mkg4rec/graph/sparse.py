@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -66,9 +67,7 @@ class Pattern:
         The gradient of a weight is ⟨∂/∂(A x)_row, x_column⟩: one more sparse operation, without a vector per entry.
         In float32 whatever autocast says.
         """
-        with torch.autocast(dense.device.type, enabled=False):
-            product: Tensor = _WeightedProduct.apply(weights.float(), dense.float(), self)
-        return product
+        return self.learned(weights)(dense)
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,14 @@ class LearnedProduct:
 
     def __call__(self, dense: Tensor) -> Tensor:
         """(rows, d) from (columns, d)."""
-        return self.pattern.product(self.weights, dense)
+        with torch.autocast(dense.device.type, enabled=False):
+            product: Tensor = _WeightedProduct.apply(self.weights.float(), dense.float(), self.constant)
+        return product
+
+    @cached_property
+    def constant(self) -> SparseProduct:
+        """A itself, laid out once however often it is multiplied with."""
+        return self.pattern.weighted(self.weights.detach().float())
 
     @property
     def T(self) -> "LearnedProduct":  # noqa: N802 - as torch names it
@@ -129,10 +135,10 @@ class _Product(torch.autograd.Function):
 
 class _WeightedProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
-        ctx.product = pattern.weighted(weights)
+    def forward(ctx: Any, weights: Tensor, dense: Tensor, constant: SparseProduct) -> Tensor:
+        ctx.product = constant
         ctx.save_for_backward(dense)
-        product: Tensor = ctx.product.matrix @ dense.contiguous()
+        product: Tensor = constant.matrix @ dense.contiguous()
         return product
 
     @staticmethod
