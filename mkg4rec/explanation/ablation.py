@@ -10,8 +10,9 @@ class Ablation:
     """A trained model whose graph loses edges for the time of one question.
 
     The parameters stay, and so do the initial vectors e⁰ (embeddings and contents; in Multi-KG4Rec also an item's fusion with
-    its neighbour sequence, and a user's mean over the contents of its items): what is removed are messages. The weights that
-    remain are renormalised as `MessagePassing.keeping` says, so that the score is that of the same model on the smaller graph.
+    its neighbour sequence, and a user's mean over the contents of its items) and what `StructureAwareAttention` knows of the
+    structure around an edge: what is removed are messages. The weights that remain are renormalised as `MessagePassing.keeping`
+    says, so that the score is that of the same model on the smaller graph.
     """
 
     def __init__(self, model: MessagePassing) -> None:

@@ -68,8 +68,9 @@ def attention(messages: Messages, edges: Tensor) -> Tensor:
     A message goes from an edge's tail to its head and is multiplied with the edge's weight w on its way. So Π_{j<k} w(v_j, v_{j+1})
     of v_k's vector reaches the user in k layers, and Π_{j≥k} w(v_{j+1}, v_j) of it reaches the item in n − k. The score is the
     product of the user's and the item's vector, hence this node adds to it in proportion to the product of both shares, and
-    the path Σ_k Π_{j<k} w(v_j, v_{j+1}) · Π_{j≥k} w(v_{j+1}, v_j), over all k ≤ L with n − k ≤ L. What the layers make of a
-    message beside weighing it (matrices, non-linearities) is left aside, as with every reading of attention.
+    the path Σ_k Π_{j<k} w(v_j, v_{j+1}) · Π_{j≥k} w(v_{j+1}, v_j), over all k ≤ L with n − k ≤ L. Where a layer reaches over
+    several edges, either product counts by `Messages.carried`. What the layers make of a message beside weighing it
+    (matrices, non-linearities) is left aside, as with every reading of attention.
 
     Args:
         edges: (P, 3) as in `Paths`.
@@ -84,8 +85,9 @@ def attention(messages: Messages, edges: Tensor) -> Tensor:
     at_user = torch.cat([ones, to_user.cumprod(1)], dim=1)  # (P, 4), of v_k
     at_item = torch.cat([to_item.flip(1).cumprod(1).flip(1), ones], dim=1)
     meeting, length = torch.arange(LONGEST + 1, device=edges.device), present.sum(1, keepdim=True)
-    possible = (meeting <= length) & (meeting <= messages.num_layers) & (length - meeting <= messages.num_layers)
-    return (at_user * at_item * possible).sum(1)
+    carried = messages.weights.new_tensor(messages.carried(LONGEST))
+    in_layers = carried[meeting] * carried[(length - meeting).clamp(min=0)] * (meeting <= length)
+    return (at_user * at_item * in_layers).sum(1)
 
 
 def _adding_most(graph: CollaborativeGraph, influences: Tensor, edges: Tensor, count: int) -> Tensor:

@@ -1,5 +1,7 @@
 """Knowledge-aware attention (KGAT, https://arxiv.org/abs/1905.07854, equations 4 and 5)."""
 
+from enum import StrEnum
+
 import torch
 from torch import Tensor
 
@@ -8,9 +10,21 @@ from mkg4rec.layers.transr import TransR
 from mkg4rec.ragged import row_sums, spread
 
 
-@torch.no_grad()
+class Attention(StrEnum):
+    """What decides how much of each neighbour a node takes in."""
+
+    KGAT = "kgat"
+    STRUCTURE_AWARE = "structure_aware"
+
+
 def knowledge_attention(graph: CollaborativeGraph, embeddings: Tensor, transr: TransR) -> Tensor:
-    """π(h, r, t) = softmax over N_h of (W_r e_t)ᵀ tanh(W_r e_h + e_r).
+    """π(h, r, t) = softmax over N_h of `knowledge_logits`: (edges,), summing to 1 over the edges of every head that has any."""
+    return softmax_by_head(knowledge_logits(graph, embeddings, transr), graph)
+
+
+@torch.no_grad()
+def knowledge_logits(graph: CollaborativeGraph, embeddings: Tensor, transr: TransR) -> Tensor:
+    """(W_r e_t)ᵀ tanh(W_r e_h + e_r) of every edge.
 
     Computed without gradient: it is refreshed once an epoch and constant in between, as in KGAT.
 
@@ -19,14 +33,14 @@ def knowledge_attention(graph: CollaborativeGraph, embeddings: Tensor, transr: T
         embeddings: (nodes, d).
 
     Returns:
-        (edges,), summing to 1 over the edges of every head that has any.
+        (edges,)
     """
     logits = embeddings.new_empty(len(graph.heads))
     for relation, edges in enumerate(graph.edges_by_relation):
         projected = embeddings @ transr.projections[relation].T
         keys = torch.tanh(projected + transr.translations[relation])
         logits[edges] = (projected[graph.tails[edges]] * keys[graph.heads[edges]]).sum(-1)
-    return softmax_by_head(logits, graph)
+    return logits
 
 
 def over_the_rest(attention: Tensor, kept: Tensor, graph: CollaborativeGraph) -> Tensor:

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from mkg4rec.layers.aggregators import AGGREGATORS, Aggregator
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel, KnowledgeGraphHyperparameters
+from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel
 from mkg4rec.params import Lax
 from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 
 
-class KgatHyperparameters(KnowledgeGraphHyperparameters):
+class KgatHyperparameters(KnowledgeAttentionHyperparameters):
     """Attributes:
     aggregator: how a layer joins a node with its neighbourhood (equations 6 – 8).
     pretraining: the matrix factorisation whose vectors users and items begin with (section 4.2.3); null begins at random.

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
 from mkg4rec.graph.sparse import LearnedProduct, Pattern, SparseProduct
-from mkg4rec.layers.attention import knowledge_attention, over_the_rest
+from mkg4rec.layers.attention import Attention, knowledge_logits, over_the_rest, softmax_by_head
+from mkg4rec.layers.structure_attention import MultiHopProduct, StructureAwareAttention
 from mkg4rec.layers.transr import TransR
 from mkg4rec.models.base import Objective, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.message_passing import MessagePassing, Messages
-from mkg4rec.params import Count
+from mkg4rec.params import Count, Lax
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range
 
@@ -112,44 +113,73 @@ class KnowledgeGraphModel(MessagePassing):
         return torch.cat([output.float() for output in outputs], dim=-1)
 
 
+class KnowledgeAttentionHyperparameters(KnowledgeGraphHyperparameters):
+    """What models add whose attention is by TransR.
+
+    Attributes:
+        attention: KGAT's, or that and the structure of the graph.
+        hops: K of the attention that is aware of structure; KGAT's has one.
+    """
+
+    attention: Annotated[Attention, Lax]
+    hops: Count
+
+
 class KnowledgeAttentionModel(KnowledgeGraphModel):
-    """TransR on G, whose projections also give the attention that is constant during an epoch.
+    """TransR on G, whose projections also give the attention: constant during an epoch, or the learned part of it is not.
+
+    MKGAT has an attention of its own, learned with its layers, to which none of this applies.
 
     Nodes are (M, nodes, d) for M modalities, each with a graph and layers of its own; M is 1 where there are none.
 
     Attributes:
-        weights: π of the whole graph, (edges,).
-        attention: the product with it.
+        structure: what is learned of the attention; None for KGAT's, of which nothing is.
+        logits: the part of the attention that TransR gives, (edges,).
+        attention: the product with π, which is the same in every layer and for every modality.
     """
 
-    weights: Tensor
-    attention: SparseProduct | LearnedProduct
+    logits: Tensor
+    attention: SparseProduct | LearnedProduct | MultiHopProduct
 
-    def __init__(self, hyperparameters: KnowledgeGraphHyperparameters, data: TrainingData) -> None:
+    def __init__(self, hyperparameters: KnowledgeAttentionHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data, data.graph)
         nodes, dimension = self.graph.num_nodes, hyperparameters.dimension
         self.embeddings = nn.Parameter(nn.init.xavier_uniform_(torch.empty(nodes, dimension)))
         self.transr = TransR(self.graph.num_relations, dimension)
+        aware = hyperparameters.attention is Attention.STRUCTURE_AWARE
+        self.structure = StructureAwareAttention(self.graph, hyperparameters.hops) if aware else None
         self.pattern = Pattern.build(self.graph.heads, self.graph.tails, (nodes, nodes))
+        self.kept: Tensor | None = None
 
     def refresh(self) -> None:
-        """π of the whole graph from the present weights; constant until the next call."""
-        self.weights = knowledge_attention(self.graph, self.embeddings, self.transr)
-        self.attention = self.pattern.weighted(self.weights)
+        """What TransR gives to the attention, from the present weights; constant until the next call."""
+        self.logits = knowledge_logits(self.graph, self.embeddings, self.transr)
+        self.attend()
+
+    def attend(self) -> None:
+        """The product with π of the present weights, over the edges that are there."""
+        weights = self.weights()
+        if self.kept is not None:
+            weights = over_the_rest(weights, self.kept, self.graph)
+        product = self.pattern.learned(weights) if weights.requires_grad else self.pattern.weighted(weights)
+        self.attention = product if self.structure is None else MultiHopProduct(product, self.structure.hop_shares())
+
+    def weights(self) -> Tensor:
+        """π of the whole graph, (edges,)."""
+        return softmax_by_head(self.logits, self.graph) if self.structure is None else self.structure(self.logits)
 
     def messages(self) -> Messages:
-        """π, which is the same in every layer and for every modality."""
-        return Messages(self.graph, self.weights, len(self.layers))
+        hop_shares = (1.0,) if self.structure is None else tuple(self.structure.hop_shares().tolist())
+        return Messages(self.graph, self.weights().detach(), len(self.layers), hop_shares)
 
     @contextmanager
     def keeping(self, kept: Tensor) -> Iterator[None]:
-        whole = self.attention
-        rest = over_the_rest(self.weights, kept, self.graph)
-        self.attention = self.pattern.learned(rest) if kept.requires_grad else self.pattern.weighted(rest)
+        whole, self.kept = self.attention, kept
+        self.attend()
         try:
             yield
         finally:
-            self.attention = whole
+            self.attention, self.kept = whole, None
 
     def compile_layers(self) -> None:
         for layer in self.layers:
@@ -165,10 +195,13 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
 
     def propagate(self, nodes: Tensor) -> Tensor:
         """(M, nodes, d) → (nodes, M · D), modalities concatenated."""
+        if self.structure is not None:
+            # Its parameters have changed with the last step.
+            self.attend()
         return super().propagate(nodes).permute(1, 0, 2).flatten(1)
 
 
-def per_modality(product: SparseProduct | LearnedProduct, nodes: Tensor) -> Tensor:
+def per_modality(product: SparseProduct | LearnedProduct | MultiHopProduct, nodes: Tensor) -> Tensor:
     """The sparse product for all modalities at once: (M, columns, d) → (M, rows, d)."""
     sides = len(nodes)
     rows = product(nodes.permute(1, 0, 2).flatten(1))

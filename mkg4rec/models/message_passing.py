@@ -17,12 +17,27 @@ class Messages:
     Attributes:
         graph: an edge (h, r, t) carries a message from its tail to its head, its inverse one back.
         weights: (edges,) float32; what is multiplied with the tail's vector before the head adds it up.
-        num_layers: L, over how many edges a message can go.
+        num_layers: L, how often messages are passed.
+        hop_shares: α_1, …, α_K, how much of a message a layer brings over so many edges at once.
     """
 
     graph: CollaborativeGraph
     weights: Tensor
     num_layers: int
+    hop_shares: tuple[float, ...] = (1.0,)
+
+    def carried(self, longest: int) -> list[float]:
+        """What part of a message, beside the weights of its edges, the layers bring over 0, 1, …, `longest` edges.
+
+        The coefficients of Σ_{l ≤ L} (Σ_k α_k x^k)^l: over n edges in l layers, by every way to divide n into l hops. With
+        single hops that is 1 as far as there are layers, and 0 beyond.
+        """
+        carried = once_more = [1.0] + [0.0] * longest
+        for _ in range(self.num_layers):
+            hops = list(enumerate(self.hop_shares[:longest], start=1))
+            once_more = [sum(share * once_more[edges - hop] for hop, share in hops if hop <= edges) for edges in range(longest + 1)]
+            carried = [total + part for total, part in zip(carried, once_more, strict=True)]
+        return carried
 
 
 class MessagePassing(DotProduct):

@@ -18,12 +18,12 @@ from mkg4rec.layers.cross_modal import CrossModalBlock, Fusion, attention_mask, 
 from mkg4rec.layers.modality import ModalFeatures
 from mkg4rec.models.base import AttendsModalities, Input
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel, KnowledgeGraphHyperparameters, per_modality
+from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel, per_modality
 from mkg4rec.params import Count, Lax, Name
 from mkg4rec.tuning.space import Choice, Range
 
 
-class MultiKG4RecHyperparameters(KnowledgeGraphHyperparameters):
+class MultiKG4RecHyperparameters(KnowledgeAttentionHyperparameters):
     """Attributes:
     modalities: feature files that take part; none of them is KGAT, one is an ablation of the paper.
     fusion: which side reads which in the cross-modal blocks.

@@ -69,7 +69,12 @@ def test_the_history_tells_what_recomputation_gives_and_leaves_the_item_itself_o
 
 def test_modalities_share_one_whole() -> None:
     data, _ = checkerboard(24, 20)
-    expected_modalities: dict[str, set[str]] = {"multi_kg4rec": {"visual", "text"}, "mkgat": {"visual", "text", "graph"}, "kgat": set()}
+    expected_modalities: dict[str, set[str]] = {
+        "multi_kg4rec": {"visual", "text"},
+        "multi_kg4rec_structure_aware": {"visual", "text"},
+        "mkgat": {"visual", "text", "graph"},
+        "kgat": set(),
+    }
     for name, expected in expected_modalities.items():
         shares = explain(Ablation(model_on(name, data)), 0, 1, 1, 1).modalities
         assert set(shares) == expected

@@ -79,6 +79,28 @@ def test_the_strongest_path_and_its_attention_are_those_worked_out_by_hand() -> 
     assert shallow.attention.tolist() == [0, 0]
 
 
+def test_a_layer_that_reaches_over_several_edges_brings_a_message_in_every_way_that_there_is() -> None:
+    graph, ones = random_graph(0), torch.ones(1)
+    assert Messages(graph, ones, 3).carried(3) == [1, 1, 1, 1]
+    assert Messages(graph, ones, 2).carried(3) == [1, 1, 1, 0]
+    # Over two edges: one hop of two, or two of one. Over three with two layers: one and two, or two and one.
+    assert Messages(graph, ones, 2, (0.7, 0.3)).carried(3) == pytest.approx([1, 0.7, 0.3 + 0.49, 2 * 0.21])
+    assert Messages(graph, ones, 1, (0.5, 0.3, 0.2)).carried(3) == pytest.approx([1, 0.5, 0.3, 0.2])
+
+
+def test_the_attention_of_a_path_counts_what_several_hops_bring() -> None:
+    # User 0 took item 0, which has attribute 2, as item 1 has.
+    train = Interactions.from_pairs(torch.tensor([0]), torch.tensor([0]), 1, 2)
+    graph = CollaborativeGraph.build(train, Triplets(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([2, 2]), 3, 1))
+    weight = {(3, 0): 1.0, (0, 3): 0.4, (0, 2): 0.6, (2, 0): 0.5, (2, 1): 0.5, (1, 2): 1.0}
+    weights = torch.tensor([weight[pair] for pair in zip(graph.heads.tolist(), graph.tails.tolist(), strict=True)])
+    # One layer of up to two edges: the sides meet in the item or in the attribute.
+    (found,) = strongest_paths(Messages(graph, weights, 1, (0.7, 0.3)), torch.ones(6), 0, 1, 5).attention.tolist()
+    to_user, to_item = [1.0, 1.0, 0.6, 0.6 * 0.5], [0.4 * 0.5 * 1.0, 0.5 * 1.0, 1.0, 1.0]
+    carried = [1, 0.7, 0.3, 0]
+    assert found == pytest.approx(sum(to_user[k] * carried[k] * to_item[k] * carried[3 - k] for k in range(4)))
+
+
 def test_nothing_joins_a_user_to_an_item_that_stands_alone() -> None:
     train = Interactions.from_pairs(torch.tensor([0]), torch.tensor([0]), 1, 2)
     none = torch.empty(0, dtype=torch.long)

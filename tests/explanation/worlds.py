@@ -13,24 +13,29 @@ from mkg4rec.models.message_passing import MessagePassing
 from tests.conftest import ROOT
 from tests.worlds import checkerboard, dense_interactions
 
-MODELS = ["kgat", "mkgat", "multi_kg4rec", "lightgcn"]
+MODELS = ["kgat", "kgat_structure_aware", "mkgat", "multi_kg4rec", "multi_kg4rec_structure_aware", "lightgcn"]
 SMALL: dict[str, Any] = {"dimension": 8, "num_layers": 2, "learning_rate": 0.02, "batch_size": 256}
 OF_THE_KNOWLEDGE_GRAPH: dict[str, Any] = {"layer_dimensions": [8, 8], "kg_batch_size": 512, "message_dropout": 0.0}
 
 
 @cache
-def _models() -> dict[str, dict[str, Any]]:
-    return params.load(ROOT / "params.yaml").models
+def _params() -> params.Params:
+    return params.load(ROOT / "params.yaml")
+
+
+def base_model(name: str) -> str:
+    """The model that `name` is, or is a variant of."""
+    return _params().base_model(name)
 
 
 def model_on(name: str, data: TrainingData, seed: int = 0) -> MessagePassing:
     """The model with random parameters, in which every message says something."""
-    values = _models()[name] | SMALL
-    if name != "lightgcn":
+    base, values = base_model(name), _params().hyperparameters("demo", name) | SMALL
+    if base != "lightgcn":
         values |= OF_THE_KNOWLEDGE_GRAPH
-    if name == "multi_kg4rec":
+    if base == "multi_kg4rec":
         values |= {"num_heads": 2, "num_blocks": 1, "feedforward_dimension": 8, "sequence_length": 4}
-    model = registry.create(name, values, data)
+    model = registry.create(base, values, data)
     assert isinstance(model, MessagePassing)
     torch.manual_seed(seed)
     for parameter in model.parameters():

@@ -135,9 +135,16 @@ def test_drops_messages_in_training_alone() -> None:
         assert not torch.equal(model.final_vectors()[0], first)
 
 
+@torch.no_grad()
+def test_a_layer_of_kgat_s_attention_reaches_over_one_edge_whatever_hops_says() -> None:
+    for found, expected in zip(_model(hops=3).final_vectors(), _model(hops=1).final_vectors(), strict=True):
+        assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"attention": "structural"}, r"models\.kgat\.attention"),
         ({"num_layers": 3}, "layer_dimensions has 2 widths"),
         ({"aggregator": "mean"}, r"models\.kgat\.aggregator"),
         ({"pretraining": {"epochs": 3}}, r"models\.kgat\.pretraining\.patience: this key is missing"),
