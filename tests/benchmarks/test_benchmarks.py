@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import catalogue, dump, embedding, epoch, item_graphs, propagation, ranking, references, stages
+from benchmarks import attention, catalogue, dump, embedding, epoch, item_graphs, propagation, ranking, references, stages
 from benchmarks.propagation import GatherScatterPattern
 from benchmarks.synthetic import SMALL, interactions, training_data
 from benchmarks.timing import Comparison, alternate, print_table
@@ -137,6 +137,13 @@ def test_epoch_refuses_a_reference_with_another_result(monkeypatch: pytest.Monke
     monkeypatch.setattr(GatherScatterPattern, "weighted", lambda self, weights: right(self, 2 * weights))
     with pytest.raises(AssertionError, match="not close"):
         epoch.main(["--small", "--batches", "1", "--device", "cpu"])
+
+
+def test_attention(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    attention.main(["--small", "--hops", "2", "--rounds", "1", "--device", "cpu"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0].split()[0] for line in lines[3:]] == ["part", "features", "step", "refresh"]
 
 
 def test_item_graphs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
