@@ -20,6 +20,7 @@ PLUMBING = frozenset(
         "mkg4rec/group.py",
         "mkg4rec/imports.py",
         "mkg4rec/memory.py",
+        "mkg4rec/mistakes.py",
         "mkg4rec/models/registry.py",
         "mkg4rec/own_params.py",
         "mkg4rec/params.py",

@@ -1,8 +1,8 @@
 """params.yaml as typed, validated values.
 
-Every mistake is an error that names the file, the line and the key: an unknown key, a wrong type, an
-impossible value, a data set in `run:` that is not described. The hyper-parameters under `models:` and
-`tuned:` are checked by the model that they belong to (`mkg4rec.models.registry`).
+Every mistake is an error that names the file, the line and the key (`mkg4rec.mistakes`): an unknown key, a wrong type, an
+impossible value, a data set in `run:` that is not described. The hyper-parameters under `models:` and `tuned:` are checked by
+the model that they belong to (`mkg4rec.models.registry`).
 """
 
 import re
@@ -14,17 +14,16 @@ import yaml
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.group import MEMBERS as MEMBERS
+from mkg4rec.group import VARIANT_OF as VARIANT_OF
 from mkg4rec.group import Group as Group
+from mkg4rec.mistakes import check_names
+from mkg4rec.mistakes import explain as explain
+from mkg4rec.mistakes import line_of as line_of
 from mkg4rec.own_params import InteractionsFile, ItemsFile, LinksFile, LocalPath, NamesFile, TriplesFile
 from mkg4rec.own_params import RecBoleSources as RecBoleSources
 
 PARAMS_FILE = Path("params.yaml")
-
-VARIANT_OF = "variant_of"
-"""The key that makes an entry under `models:` another one's ablation: its values stand over those of that one."""
-
-MEMBERS = "members"
-"""The key by which an entry under `models:` is made of others: their names, in whose place what these take is put."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -506,110 +505,5 @@ def load(path: Path = PARAMS_FILE) -> Params:
         params = Params.model_validate(values)
     except ValidationError as error:
         raise PipelineError(explain(error, path, text)) from error
-    _check_run(params, path, text)
-    _check_variants(params, path, text)
-    _check_members(params, path, text)
-    _check_tables(params, path, text)
+    check_names(params, path, text)
     return params
-
-
-def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ...] = ()) -> str:
-    """All mistakes that pydantic found, one a line: file, line, key, value, what is allowed."""
-    lines = []
-    for mistake in error.errors():
-        # "[key]" is pydantic's mark of a bad key and "[files]" ours of a kind of sources; neither is a key of the file.
-        location = prefix + tuple(str(part) for part in mistake["loc"] if not str(part).startswith("["))
-        if mistake["type"] == "extra_forbidden":
-            problem = "unknown key; correct its spelling or remove it"
-        elif mistake["type"] == "missing":
-            problem = "this key is missing"
-        else:
-            # Where values of a group do not go together, the message itself has those that matter.
-            got = "" if isinstance(mistake["input"], dict) else f" (got {mistake['input']!r:.80})"
-            problem = mistake["msg"].removeprefix("Value error, ") + got
-        lines.append(f"{path}:{line_of(text, location)}: {'.'.join(location) or 'the file'}: {problem}")
-    return "\n".join(lines)
-
-
-def line_of(text: str, location: tuple[str, ...]) -> int:
-    """The line (from 1) of the YAML `text` where the key path `location` stands, or its nearest parent."""
-    node = yaml.compose(text)
-    line = 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == part), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def _check_run(params: Params, path: Path, text: str) -> None:
-    for group, chosen, place, known in (
-        ("datasets", params.run.datasets, "described under datasets:", params.datasets),
-        ("models", params.run.models, "described under models:", params.models),
-        ("cold", params.run.cold, "among run.models", params.run.models),
-        ("sparsity", params.run.sparsity, "among run.models", params.run.models),
-    ):
-        for name in chosen:
-            if name not in known:
-                where = f"{path}:{line_of(text, ('run', group))}: run.{group}"
-                raise PipelineError(f"{where}: {name!r} is not {place}, which has {', '.join(sorted(known))}.")
-        if len(set(chosen)) < len(chosen):
-            raise PipelineError(f"{path}:{line_of(text, ('run', group))}: run.{group}: a name stands twice in {chosen}.")
-    percentages = params.run.percentages
-    if sorted(set(percentages), reverse=True) != percentages:
-        where = f"{path}:{line_of(text, ('run', 'percentages'))}: run.percentages"
-        raise PipelineError(f"{where}: {percentages} is not in descending order, each once.")
-    repeats = params.run.repeats
-    if len(set(repeats)) < len(repeats) or params.split.seed in repeats:
-        raise PipelineError(
-            f"{path}:{line_of(text, ('run', 'repeats'))}: run.repeats: {repeats} repeats a seed; "
-            f"every seed stands once, and {params.split.seed} (split.seed) is the run that is repeated."
-        )
-    for dataset in params.run.datasets:
-        if dataset not in params.tuned:
-            raise PipelineError(
-                f"{path}:{line_of(text, ('tuned',))}: tuned: no entry for {dataset}; "
-                f"add `{dataset}: {{}}` where no model has values of its own for it."
-            )
-
-
-def _check_variants(params: Params, path: Path, text: str) -> None:
-    for name, values in params.models.items():
-        base = values.get(VARIANT_OF)
-        if base is not None and VARIANT_OF in params.models.get(base, values):
-            where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"
-            own = ", ".join(sorted(other for other, group in params.models.items() if VARIANT_OF not in group))
-            raise PipelineError(f"{where}: {base!r} is no model with values of its own, which are {own}.")
-
-
-def _check_members(params: Params, path: Path, text: str) -> None:
-    groups: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("models", name), values) for name, values in params.models.items()]
-    groups += [(("tuned", dataset, name), values) for dataset, models in params.tuned.items() for name, values in models.items()]
-    simple = sorted(
-        name for name, values in params.models.items() if MEMBERS not in params.models.get(values.get(VARIANT_OF, name), values)
-    )
-    for place, values in groups:
-        members = values.get(MEMBERS, [])
-        unknown = [name for name in members if name not in simple] if isinstance(members, list) else []
-        if not isinstance(members, list) or len(set(map(str, members))) < len(members):
-            problem = f"a list of models is expected, each once (got {members!r:.80})."
-        elif unknown:
-            problem = f"{unknown[0]!r} is no model that can be a member; those are {', '.join(simple)}."
-        else:
-            continue
-        raise PipelineError(f"{path}:{line_of(text, (*place, MEMBERS))}: {'.'.join(place)}.{MEMBERS}: {problem}")
-
-
-def _check_tables(params: Params, path: Path, text: str) -> None:
-    for title, table in params.report.tables.items():
-        for name in (table.against, *table.variants, *table.beside):
-            if name not in params.models:
-                where = f"{path}:{line_of(text, ('report', 'tables', title))}: report.tables.{title}"
-                raise PipelineError(f"{where}: {name!r} is not described under models:, which has {', '.join(sorted(params.models))}.")
