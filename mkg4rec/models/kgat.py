@@ -31,7 +31,8 @@ class Kgat(KnowledgeAttentionModel):
     """Embeddings of users, items and entities by TransR (equations 1 and 2), propagated over G with attention.
 
     A layer gathers e_N = Σ π(h, r, t) e_t (equations 3 – 5) and aggregates it with e (equation 8, or 6, or 7); all its
-    outputs together make the prediction (equations 11 and 12). An epoch is BPR, then TransR, then new attention.
+    outputs together make the prediction (equations 11 and 12). An epoch is BPR, then TransR, then new attention. Ours, as a
+    switch: `StructureAwareAttention` in place of equations 3 – 5.
     """
 
     Hyperparameters = KgatHyperparameters

@@ -126,9 +126,10 @@ class KnowledgeAttentionHyperparameters(KnowledgeGraphHyperparameters):
 
 
 class KnowledgeAttentionModel(KnowledgeGraphModel):
-    """TransR on G, whose projections also give the attention: constant during an epoch, or the learned part of it is not.
+    """TransR on G, whose projections also give the attention, which is constant during an epoch.
 
-    MKGAT has an attention of its own, learned with its layers, to which none of this applies.
+    Of the attention that is aware of structure that is a part, and another is learned at every step. MKGAT is none of these
+    models: its attention is learned with its layers already, by equations of its own that leave nothing to switch.
 
     Nodes are (M, nodes, d) for M modalities, each with a graph and layers of its own; M is 1 where there are none.
 
@@ -136,6 +137,7 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
         structure: what is learned of the attention; None for KGAT's, of which nothing is.
         logits: the part of the attention that TransR gives, (edges,).
         attention: the product with π, which is the same in every layer and for every modality.
+        kept: how much of each edge is there, (edges,) from 0 to 1; None where all are.
     """
 
     logits: Tensor
