@@ -17,12 +17,11 @@ from benchmarks.devices import machine, stopwatch
 from benchmarks.epoch import Training, measure, read_or_invent, seeded
 from benchmarks.timing import alternate, print_table
 from mkg4rec import params
-from mkg4rec.device import choose_device
+from mkg4rec.device import Arithmetic, choose_device
 from mkg4rec.graph.structure import edge_features
 from mkg4rec.layers.attention import Attention
 from mkg4rec.models import registry
 from mkg4rec.params import Device
-from mkg4rec.training.loop import Arithmetic
 from stages.layout import Layout
 
 RECOMMENDATION = 0

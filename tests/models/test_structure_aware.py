@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mkg4rec import params
-from mkg4rec.device import seed_everything
+from mkg4rec.device import Arithmetic, seed_everything
 from mkg4rec.evaluation.metrics import accuracy
 from mkg4rec.evaluation.ranking import rank
 from mkg4rec.graph.collaborative import Triplets
@@ -22,7 +22,7 @@ from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from tests.conftest import ROOT
 from tests.worlds import checkerboard, dense_interactions
 
