@@ -31,7 +31,7 @@ from mkg4rec import params
 from mkg4rec.device import autocast, choose_device, choose_precision, seed_everything
 from mkg4rec.features.cache import VectorCache
 from mkg4rec.features.contents import Content, item_posters
-from mkg4rec.features.embedding import embed
+from mkg4rec.features.embedding import choose_batch_size, embed
 from mkg4rec.features.encoder import Encoder, create
 from mkg4rec.features.store import FeatureRows, write_features
 from mkg4rec.tables import POSTERS, Modality
@@ -125,7 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seed_everything(0)
             encoder = create(model).to(device)
             encoder.model.eval()
-            rows.append(measured(encoder, posters, given.images, given.rounds, settings.batch_size, precision, device))
+            rows.append(
+                measured(encoder, posters, given.images, given.rounds, choose_batch_size(settings.batch_size, device), precision, device)
+            )
     print_table(["encoder", "batch", "images/s", "best batch", "bare images/s", "time to bare", "CPU time to bare"], rows)
 
 

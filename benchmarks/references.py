@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 from mkg4rec import params
 from mkg4rec.device import choose_device
 from mkg4rec.features.contents import attribute_names, item_posters, item_texts, pairs
+from mkg4rec.features.embedding import choose_batch_size
 from mkg4rec.features.encoder import load
 from mkg4rec.models.base import WEIGHTS
 from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, POSTERS, Modality
@@ -101,6 +102,7 @@ def encode(layout: Layout, folder: Path) -> None:
     values = params.load()
     settings = values.embed
     device = choose_device(settings.device)
+    batch_size = choose_batch_size(settings.batch_size, device)
     encoder = load(layout.encoder).to(device)
     title_as_text = values.dataset(layout.dataset).encoder.title_as_text
     texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), title_as_text)
@@ -110,8 +112,8 @@ def encode(layout: Layout, folder: Path) -> None:
     }
     for modality, chosen in contents.items():
         distinct = list({content.sha256: content for content in chosen}.values())
-        for start in range(0, len(distinct), settings.batch_size):
-            batch = [encoder.prepare(modality, content) for content in distinct[start : start + settings.batch_size]]
+        for start in range(0, len(distinct), batch_size):
+            batch = [encoder.prepare(modality, content) for content in distinct[start : start + batch_size]]
             encoder.encode(modality, torch.stack(batch).to(device)).cpu()
 
 

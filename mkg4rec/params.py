@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, model_validator
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.group import MEMBERS as MEMBERS
@@ -105,10 +105,25 @@ class Media(Group):
     max_pixels: Count
 
 
-class Embed(Group):
-    """How contents are embedded."""
+def _batch_size(value: object) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError("a batch size is auto or a whole number from 1")
 
-    batch_size: Count
+
+BatchSize = Annotated[int | Literal["auto"], PlainValidator(_batch_size)]
+
+
+class Embed(Group):
+    """How contents are embedded.
+
+    Attributes:
+        batch_size: contents that go through the encoder together; `auto` is what serves the device.
+    """
+
+    batch_size: BatchSize
     device: Annotated[Device, Lax]
     precision: Annotated[Precision, Lax]
 

@@ -6,7 +6,7 @@ from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision
 from mkg4rec.features.cache import VectorCache, default_folder
 from mkg4rec.features.contents import ContentRow, attribute_names, content_rows, item_posters, item_texts
-from mkg4rec.features.embedding import embed
+from mkg4rec.features.embedding import choose_batch_size, embed
 from mkg4rec.features.encoder import load, weights_sha256
 from mkg4rec.features.store import FeatureRows, write_features
 from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, POSTERS, Modality
@@ -21,7 +21,7 @@ def main(dataset: str) -> None:
     settings, title_as_text = values.embed, values.dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     device = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
+    precision, batch_size = choose_precision(settings.precision, device), choose_batch_size(settings.batch_size, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     catalogue = CATALOGUE.read(layout.catalogue)
     for modality in Modality:
@@ -29,7 +29,7 @@ def main(dataset: str) -> None:
         contents = [row.content for row in inputs if row.content]
         provenance = encoder.provenance(modality, weights, precision)
         cache = VectorCache(default_folder(), provenance)
-        embedded = embed(encoder, modality, contents, cache, settings.batch_size, device, precision)
+        embedded = embed(encoder, modality, contents, cache, batch_size, device, precision)
         rows = FeatureRows(
             entities=pa.array([row.entity for row in inputs], pa.string()),
             item_ids=pa.array([row.item_id for row in inputs], catalogue["item_id"].type),

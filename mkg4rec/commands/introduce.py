@@ -15,7 +15,7 @@ from mkg4rec.device import choose_device, choose_precision
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.cache import VectorCache, default_folder
 from mkg4rec.features.contents import Content
-from mkg4rec.features.embedding import embed
+from mkg4rec.features.embedding import choose_batch_size, embed
 from mkg4rec.features.encoder import load, weights_sha256
 from mkg4rec.media.images import UnusableImageError, decoded_size
 from mkg4rec.models import registry
@@ -107,7 +107,7 @@ def _vectors(layout: Layout, settings: Params, given: Description, path: Path) -
     found = {}
     for modality, content in contents.items():
         cache = VectorCache(default_folder(), encoder.provenance(modality, weights, precision))
-        embedded = embed(encoder, modality, [content], cache, settings.embed.batch_size, device, precision)
+        embedded = embed(encoder, modality, [content], cache, choose_batch_size(settings.embed.batch_size, device), device, precision)
         found[str(modality)] = torch.from_numpy(embedded.vectors[0])
     return found
 

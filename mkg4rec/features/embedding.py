@@ -4,8 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -23,7 +22,12 @@ from mkg4rec.tables import Modality
 _ROWS_PER_SHARD = 512
 """Vectors are safe in the cache at the latest after so many."""
 
-_BATCHES_AHEAD = 3
+_BATCHES_AHEAD = {"cpu": 0, "cuda": 3}
+"""Batches that are decoded while another is encoded. On a CPU both need the same cores: whatever decodes beside the encoder's threads
+makes them wait for each other at the end of each matrix product, so that a batch takes longer than after one another."""
+
+_BEST_BATCH_SIZE = {"cpu": 32, "cuda": 256}
+"""What a batch's numbers leave to the caches of a CPU, and what keeps a GPU busy."""
 
 T = TypeVar("T")
 Result = TypeVar("Result")
@@ -48,6 +52,11 @@ class Embedded:
     def __str__(self) -> str:
         repeated = f", {self.repeated} repeated" if self.repeated else ""
         return f"{self.computed} embedded, {self.cached} from the cache{repeated}"
+
+
+def choose_batch_size(wanted: int | Literal["auto"], device: torch.device) -> int:
+    """The number of contents in a batch for `wanted`; `auto` is what serves the kind of device."""
+    return _BEST_BATCH_SIZE[device.type] if wanted == "auto" else wanted
 
 
 def embed(
@@ -88,18 +97,17 @@ def embed(
 def _encoded(
     encoder: Encoder, modality: Modality, contents: Sequence[Content], batch_size: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[Vector]:
-    """The vector (D,) of each content, while the next ones are decoded in other threads.
+    """The vector (D,) of each content.
 
-    A GPU works on a batch while the vectors of the one before are fetched.
+    A GPU works on a batch while the next ones are decoded, and the vectors of the one before are fetched.
     """
     model = encoder.to(device)
     batches = [contents[start : start + batch_size] for start in range(0, len(contents), batch_size)]
-    inputs = _ahead(lambda content: encoder.prepare(modality, content), contents, _BATCHES_AHEAD * batch_size)
+    inputs = _mapped(lambda content: encoder.prepare(modality, content), batches, _BATCHES_AHEAD[device.type])
     underway = deque[tuple[Tensor, int]]()
-    for batch in progress(batches, f"{modality} vectors", unit="batch"):
-        prepared = list(islice(inputs, len(batch)))
-        filled = torch.stack(prepared + prepared[-1:] * (batch_size - len(batch)))
-        underway.append((_vectors(model, modality, filled, device, precision), len(batch)))
+    for prepared in progress(inputs, f"{modality} vectors", unit="batch", total=len(batches)):
+        filled = torch.stack(prepared + prepared[-1:] * (batch_size - len(prepared)))
+        underway.append((_vectors(model, modality, filled, device, precision), len(prepared)))
         if len(underway) > 1:
             yield from _fetched(*underway.popleft())
     while underway:
@@ -121,15 +129,16 @@ def _vectors(encoder: Encoder, modality: Modality, batch: Tensor, device: torch.
         return encoder.encode(modality, batch.to(device, non_blocking=True))
 
 
-def _ahead(function: Callable[[T], Result], items: Iterable[T], number: int) -> Iterator[Result]:
-    """Like `map`, with up to `number` results computed ahead in threads."""
-    remaining = iter(items)
+def _mapped(function: Callable[[T], Result], batches: Iterable[Sequence[T]], ahead: int) -> Iterator[list[Result]]:
+    """The results of each batch, computed in threads, with those of the `ahead` next batches underway."""
     with ThreadPoolExecutor(available_cores()) as threads:
-        pending: deque[Future[Result]] = deque(threads.submit(function, item) for item in islice(remaining, number))
+        pending = deque[list[Future[Result]]]()
         try:
+            for batch in batches:
+                pending.append([threads.submit(function, item) for item in batch])
+                if len(pending) > ahead:
+                    yield [future.result() for future in pending.popleft()]
             while pending:
-                result = pending.popleft().result()
-                pending.extend(threads.submit(function, item) for item in islice(remaining, 1))
-                yield result
+                yield [future.result() for future in pending.popleft()]
         finally:
             threads.shutdown(cancel_futures=True)

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from mkg4rec.device import seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.cache import VectorCache
 from mkg4rec.features.contents import Content
-from mkg4rec.features.embedding import Embedded, embed
+from mkg4rec.features.embedding import Embedded, choose_batch_size, embed
 from mkg4rec.features.encoder import Encoder, create
 from mkg4rec.tables import Modality
 from tests.features.pictures import COLOURS, poster, text
@@ -77,6 +78,11 @@ def test_bits_do_not_depend_on_what_was_in_the_cache(encoder: Encoder, tmp_path:
 def test_batch_size_changes_no_more_than_float_noise(encoder: Encoder, tmp_path: Path) -> None:
     first, second = (embedded(encoder, POSTERS, tmp_path / str(size), batch_size=size) for size in (1, 64))
     np.testing.assert_allclose(first.vectors, second.vectors, atol=1e-6)
+
+
+@pytest.mark.parametrize(("wanted", "device", "size"), [("auto", "cpu", 32), ("auto", "cuda", 256), (7, "cpu", 7), (7, "cuda", 7)])
+def test_the_batch_size_that_serves_the_device(wanted: int | Literal["auto"], device: str, size: int) -> None:
+    assert choose_batch_size(wanted, torch.device(device)) == size
 
 
 def test_a_damaged_cache_gives_the_same_vectors(encoder: Encoder, tmp_path: Path) -> None:

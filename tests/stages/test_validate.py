@@ -39,6 +39,8 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
         ("  attempts: 5", "  attempts: 0", "http.attempts: Input should be greater than or equal to 1 (got 0)"),
         ("  backoff: 0.5", "  backoff: .nan", "http.backoff: Input should be a finite number (got nan)"),
         ("  device: auto", "  device: gpu", "embed.device: Input should be 'auto', 'cpu' or 'cuda' (got 'gpu')"),
+        ("  batch_size: auto", "  batch_size: 0", "embed.batch_size: a batch size is auto or a whole number from 1 (got 0)"),
+        ("  batch_size: auto", "  batch_size: all", "embed.batch_size: a batch size is auto or a whole number from 1 (got 'all')"),
         ("  valid: 0.1", "  valid: 0.9", "split: valid + test is 1; it must leave a share for training"),
         (
             "      interactions: 20000",
