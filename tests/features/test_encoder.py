@@ -1,7 +1,9 @@
 import hashlib
 import json
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -76,6 +78,22 @@ def test_pixels_are_those_of_open_clips_own_transform(encoder: Encoder, tmp_path
         ours = encoder.encode(Modality.VISUAL, encoder.prepare(Modality.VISUAL, content)[None])
         theirs = encoder.model.encode_image(expected, normalize=True)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(129, 200), (300, 444), (1000, 1500), (1500, 400)])
+def test_a_large_photograph_keeps_its_vector(encoder: Encoder, size: tuple[int, int], mode: str) -> None:
+    chance = np.random.default_rng(0)
+    colours = Image.fromarray(chance.integers(0, 256, (24, 16, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    noisy = np.clip(np.asarray(colours) + chance.normal(0, 12, (size[1], size[0], 1)), 0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(noisy).convert(mode).save(file, "JPEG", quality=85)
+    transform = image_transform_v2(PreprocessCfg(size=64, resize_mode="squash"), is_train=False)
+    expected = transform(Image.open(file))[None]
+    pixels = encoder.prepare(Modality.VISUAL, Content("photograph", file.getvalue()))[None]
+    with torch.inference_mode():
+        cosine = encoder.encode(Modality.VISUAL, pixels) @ encoder.model.encode_image(expected, normalize=True).T
+    assert float(cosine) > 0.999
 
 
 def test_the_whole_of_an_upright_poster_is_seen(encoder: Encoder, tmp_path: Path) -> None:
