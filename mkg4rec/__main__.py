@@ -3,11 +3,11 @@
 `mkg4rec explain DATASET MODEL USER ITEM`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.commands.arguments import add_explain_command, add_features_command, add_introduce_command
+from mkg4rec.ending import ending
 from mkg4rec.errors import PipelineError
 from mkg4rec.export import mmrec, recbole
 from mkg4rec.report.grid import accuracy_grid, as_text
@@ -19,6 +19,14 @@ from stages.layout import Layout
 
 
 def main() -> None:
+    """Run the command line."""
+    interrupted = "interrupted: the same command goes on from here; `dvc queue stop --kill` ends trainings in the background"
+    with ending(interrupted):
+        arguments = _parser().parse_args()
+        arguments.run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mkg4rec", description="Look at what the pipeline made, and improve on it.")
     commands = parser.add_subparsers(title="commands", required=True)
     command = commands.add_parser("summary", help="the metrics of every model, and where to look next")
@@ -40,15 +48,7 @@ def main() -> None:
     command.add_argument("--format", choices=["recbole", "mmrec"], required=True)
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="gets a folder with the name of the data set")
     command.set_defaults(run=lambda arguments: export(arguments.dataset, arguments.format, arguments.to))
-    arguments = parser.parse_args()
-    try:
-        arguments.run(arguments)
-    except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here; `dvc queue stop --kill` ends trainings in the background", file=sys.stderr)
-        sys.exit(130)
+    return parser
 
 
 def _tune(arguments: argparse.Namespace) -> None:

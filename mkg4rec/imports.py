@@ -15,6 +15,7 @@ PLUMBING = frozenset(
         "mkg4rec/__init__.py",
         "mkg4rec/cores.py",
         "mkg4rec/device.py",
+        "mkg4rec/ending.py",
         "mkg4rec/errors.py",
         "mkg4rec/files.py",
         "mkg4rec/group.py",
