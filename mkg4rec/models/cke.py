@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, cast
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.layers.denoising_autoencoder import DenoisingAutoencoder
 from mkg4rec.layers.transr import TransR
 from mkg4rec.models.base import DotProduct, Input, Objective, RankingHyperparameters
-from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Name
+from mkg4rec.models.data import Modalities, TrainingData
+from mkg4rec.params import Count
 from mkg4rec.training.losses import squared_norm
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range
@@ -32,7 +32,7 @@ class CkeHyperparameters(RankingHyperparameters):
     kg_batch_size, content_batch_size: facts, and contents of each modality, beside a batch of interactions.
     """
 
-    modalities: list[Name]
+    modalities: Modalities
     dimension: Count
     hidden_dimensions: list[Count]
     noise: Annotated[float, Field(ge=0, lt=1)]
@@ -41,12 +41,6 @@ class CkeHyperparameters(RankingHyperparameters):
     regularization: Annotated[float, Field(ge=0), Range(1e-3, 1e-1, log=True)]
     kg_batch_size: Count
     content_batch_size: Count
-
-    @model_validator(mode="after")
-    def _name_each_modality_once(self) -> Self:
-        if len(set(self.modalities)) < len(self.modalities):
-            raise ValueError(f"a modality stands twice in {self.modalities}")
-        return self
 
 
 @dataclass(frozen=True)

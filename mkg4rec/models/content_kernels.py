@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor
 
 from mkg4rec import kernels
@@ -50,17 +50,18 @@ class CountKernel(Group):
 
 KernelSettings = Annotated[AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel, Field(discriminator="source")]
 
-KernelWeights = dict[Name, Annotated[float, Field(ge=0)]]
-"""α_m by the name of a kernel; one that is not listed has no part."""
 
-
-def check_weights(settings: Mapping[str, KernelSettings], *weights: KernelWeights) -> None:
-    """Raises:
-    ValueError: a weight is that of no kernel.
-    """
-    unknown = sorted({name for group in weights for name in group if name not in settings})
+def _of_kernels(weights: dict[str, float], group: ValidationInfo) -> dict[str, float]:
+    # Kernels that are wrong themselves are not there, and have a message of their own.
+    kernels: Mapping[str, KernelSettings] = group.data.get("kernels", weights)
+    unknown = sorted(weights.keys() - kernels.keys())
     if unknown:
-        raise ValueError(f"a weight of {', '.join(unknown)}, which is not among kernels ({', '.join(settings) or 'none'})")
+        raise ValueError(f"a weight of {', '.join(unknown)}, which is not among kernels ({', '.join(kernels) or 'none'})")
+    return weights
+
+
+KernelWeights = Annotated[dict[Name, Annotated[float, Field(ge=0)]], AfterValidator(_of_kernels)]
+"""α_m by the name of a kernel of the same group, which declares `kernels` before; one that is not listed has no part."""
 
 
 class ContentKernels:

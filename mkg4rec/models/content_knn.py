@@ -4,13 +4,13 @@ The content-based recommender of Lops, de Gemmis and Semeraro (Recommender Syste
 https://doi.org/10.1007/978-0-387-85820-3_3), section 3.3.1, with kernels as similarities.
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mkg4rec.models.base import Input
-from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights, check_weights
+from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel
 from mkg4rec.params import Count, Group, Name
@@ -29,11 +29,6 @@ class ContentKnnHyperparameters(Group):
     frequency_exponent: Annotated[float, Field(ge=0, le=1), Range(0.0, 1.0)]
     kernels: dict[Name, KernelSettings]
     weights: KernelWeights
-
-    @model_validator(mode="after")
-    def _weigh_what_there_is(self) -> Self:
-        check_weights(self.kernels, self.weights)
-        return self
 
 
 class ContentKnn(ItemWeightsModel):

@@ -7,12 +7,12 @@ what is known of an item to the scores that it gets. Where the catalogue is too 
 """
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -24,7 +24,7 @@ from mkg4rec.models.base import WEIGHTS, Input
 from mkg4rec.models.blocks.equations import NormalEquations, RidgeEquations
 from mkg4rec.models.blocks.matrix import BlockScorer
 from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagonal_blocks
-from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights, check_weights
+from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, cross_gram, zero_diagonal_solution
 from mkg4rec.params import Group, Name, Share
@@ -62,11 +62,6 @@ class KernelEaseHyperparameters(Group):
     cold_regularization: Annotated[float, Field(gt=0), Range(0.01, 10.0, log=True)]
     cold_weight: Annotated[float, Field(ge=0), Range(0.1, 10.0, log=True)]
     blocks: BlockSizes | None
-
-    @model_validator(mode="after")
-    def _weigh_what_there_is(self) -> Self:
-        check_weights(self.kernels, self.warm_weights, self.cold_weights)
-        return self
 
 
 class KernelEase(ItemWeightsModel):

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated
 
 import torch
-from pydantic import model_validator
 from torch import Tensor, nn
 
 from mkg4rec.features.store import FeatureMatrix
@@ -18,10 +17,10 @@ from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.layers.transe import TransE
 from mkg4rec.layers.triplet_attention import Aggregation, Neighbourhoods, TripletLayer
 from mkg4rec.models.base import Input
-from mkg4rec.models.data import TrainingData
+from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeGraphHyperparameters, KnowledgeGraphModel
 from mkg4rec.models.message_passing import Messages
-from mkg4rec.params import Lax, Name
+from mkg4rec.params import Lax
 from mkg4rec.ragged import entries_of
 
 
@@ -31,14 +30,8 @@ class MkgatHyperparameters(KnowledgeGraphHyperparameters):
     aggregation: how a node's own vector joins that of its triplets (equations 5 and 6).
     """
 
-    modalities: list[Name]
+    modalities: Modalities
     aggregation: Annotated[Aggregation, Lax]
-
-    @model_validator(mode="after")
-    def _name_each_modality_once(self) -> Self:
-        if len(set(self.modalities)) < len(self.modalities):
-            raise ValueError(f"a modality stands twice in {self.modalities}")
-        return self
 
 
 class Mkgat(KnowledgeGraphModel):

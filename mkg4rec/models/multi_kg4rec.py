@@ -17,9 +17,9 @@ from mkg4rec.layers.bi_interaction import BiInteraction
 from mkg4rec.layers.cross_modal import CrossModalBlock, Fusion, attention_mask, reads
 from mkg4rec.layers.modality import ModalFeatures
 from mkg4rec.models.base import AttendsModalities, Input
-from mkg4rec.models.data import TrainingData
+from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel, per_modality
-from mkg4rec.params import Count, Lax, Name
+from mkg4rec.params import Count, Lax
 from mkg4rec.tuning.space import Choice, Range
 
 
@@ -32,7 +32,7 @@ class MultiKG4RecHyperparameters(KnowledgeAttentionHyperparameters):
         them has to do; then also those that are kept out of training are without it. 0 in the paper.
     """
 
-    modalities: list[Name]
+    modalities: Modalities
     fusion: Annotated[Fusion, Lax]
     num_blocks: Annotated[Count, Range(1, 3)]
     num_heads: Count
@@ -44,8 +44,6 @@ class MultiKG4RecHyperparameters(KnowledgeAttentionHyperparameters):
     def _fit_together(self) -> Self:
         if self.dimension % self.num_heads:
             raise ValueError(f"dimension {self.dimension} is not a multiple of num_heads {self.num_heads}")
-        if len(set(self.modalities)) < len(self.modalities):
-            raise ValueError(f"a modality stands twice in {self.modalities}")
         if self.fusion in (Fusion.TEXT_TO_IMAGE, Fusion.IMAGE_TO_TEXT) and not {"visual", "text"} <= set(self.modalities):
             raise ValueError(f"fusion {self.fusion.value} needs the modalities visual and text, not {self.modalities}")
         return self

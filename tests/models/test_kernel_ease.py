@@ -190,7 +190,7 @@ def test_refuses_impossible_kernels(kernel: dict[str, Any], complaint: str) -> N
 
 @pytest.mark.parametrize("weights", [{"warm_weights": {"smell": 1.0}}, {"cold_weights": {"smell": 1.0}}])
 def test_refuses_a_weight_of_no_kernel(weights: dict[str, Any]) -> None:
-    with pytest.raises(PipelineError, match="a weight of smell, which is not among kernels"):
+    with pytest.raises(PipelineError, match=r"kernel_ease\.\w+_weights: a weight of smell, which is not among kernels"):
         registry.create("kernel_ease", VALUES | weights, ratings_world())
     with pytest.raises(PipelineError, match=r"models\.kernel_ease\.warm_weights\.year"):
         registry.create("kernel_ease", VALUES | {"warm_weights": {"year": -1.0}}, ratings_world())
