@@ -1,9 +1,11 @@
-"""How much memory is left."""
+"""How much memory is left, and whether it is enough."""
 
 from pathlib import Path
 
 import psutil
 import torch
+
+from mkg4rec.errors import PipelineError
 
 CONTROL_GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux tells a container its limit, in the second and the first version of control groups."""
@@ -17,3 +19,20 @@ def available_memory(device: torch.device) -> int:
     held = int(psutil.Process().memory_info().rss)
     left = [int(limit) - held for limit in limits if limit != "max"]
     return min([int(psutil.virtual_memory().available), *left])
+
+
+def require_memory(needed: int, device: torch.device, purpose: str, instead: str) -> None:
+    """Make sure, before anything is allocated, that `needed` bytes are left on `device`.
+
+    Args:
+        purpose: what needs them, at the beginning of a sentence.
+        instead: a sentence that says what to do where there is less.
+
+    Raises:
+        PipelineError: there is less.
+    """
+    available = available_memory(device)
+    if needed > available:
+        raise PipelineError(
+            f"{purpose} needs about {needed / 1e9:,.1f} GB of memory, and {available / 1e9:,.1f} GB are left on {device}. {instead}"
+        )

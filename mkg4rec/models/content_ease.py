@@ -56,7 +56,12 @@ class ContentEase(ItemWeightsModel):
         self.features = [data.read_features(modality) for modality in hyperparameters.modalities]
 
     def fit(self) -> float:
-        """Solve for B; gives the minimum / (users · items)."""
+        """Solve for B; gives the minimum / (users · items).
+
+        Raises:
+            PipelineError: there is no memory for its five matrices of items × items in double precision.
+        """
+        self.require_memory("content_ease", 5 * 8 * self.train.num_items**2)
         penalty = self.hyperparameters.regularization
         contents = self._contents()
         contents.diagonal().add_(penalty)

@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from mkg4rec.kernels import BLOCK
 from mkg4rec.models.base import Input
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
@@ -46,7 +47,12 @@ class ContentKnn(ItemWeightsModel):
         self.kernels = ContentKernels(hyperparameters.kernels, data)
 
     def fit(self) -> float:
-        """Find the neighbours. They are the k that lose the least likeness; gives the share that is lost."""
+        """Find the neighbours. They are the k that lose the least likeness; gives the share that is lost.
+
+        Raises:
+            PipelineError: there is no memory for its three matrices of items × items, and for blocks of kernels.
+        """
+        self.require_memory("content_knn", 4 * self.train.num_items * (3 * self.train.num_items + 6 * BLOCK))
         every = torch.arange(self.train.num_items, device=self.train.items.device)
         counts = self.train.item_counts
         likeness = self.kernels.among(self.hyperparameters.weights, every).float().fill_diagonal_(0)

@@ -26,7 +26,12 @@ class Ease(ItemWeightsModel):
         self.hyperparameters = hyperparameters
 
     def fit(self) -> float:
-        """Solve for B; gives (‖X − X B‖² + λ‖B‖²) / (users · items)."""
+        """Solve for B; gives (‖X − X B‖² + λ‖B‖²) / (users · items).
+
+        Raises:
+            PipelineError: there is no memory for its four matrices of items × items in double precision.
+        """
+        self.require_memory("ease", 4 * 8 * self.train.num_items**2)
         penalty = self.hyperparameters.regularization
         gram = gram_matrix(self.train)
         gram.diagonal().add_(penalty)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.interactions import WeightedInteractions
+from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, ClosedForm
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Count, Group
@@ -52,7 +53,18 @@ class InfiniteAutoencoder(ClosedForm):
         self.scores = torch.empty(0)
 
     def fit(self) -> float:
-        """Compute Ŝ; gives the minimum of (‖X − K α‖² + λ αᵀ K α) / (users · items), which is λ tr(Xᵀ α) over that."""
+        """Compute Ŝ; gives the minimum of (‖X − K α‖² + λ αᵀ K α) / (users · items), which is λ tr(Xᵀ α) over that.
+
+        Raises:
+            PipelineError: there is no memory for six matrices of users × users and five of users × items.
+        """
+        users, items = self.train.entries.num_users, self.rows.entries.num_items
+        require_memory(
+            4 * users * (6 * users + 5 * items),
+            self.train.weights.device,
+            f"infinite_autoencoder: what is dense over {users:,} × {users:,} users and {items:,} columns",
+            "Take ease, whose memory grows with the items and not with the users, or kernel_ease with models.kernel_ease.blocks.",
+        )
         every = torch.arange(self.train.entries.num_users, device=self.train.weights.device)
         unit = F.normalize(self.rows.dense_rows(every))
         kernel = tangent_kernel(unit @ unit.T, self.hyperparameters.depth)

@@ -42,7 +42,12 @@ class ItemKnn(ItemWeightsModel):
         self.hyperparameters = hyperparameters
 
     def fit(self) -> float:
-        """Find the neighbours. They are the k that lose the least similarity; gives the share that is lost."""
+        """Find the neighbours. They are the k that lose the least similarity; gives the share that is lost.
+
+        Raises:
+            PipelineError: there is no memory for its matrix of items × items.
+        """
+        self.require_memory("item_knn", 4 * self.train.num_items**2)
         size = self.train.num_items
         self.weights = torch.zeros(size, size, device=self.train.items.device)
         sums = torch.zeros(2, dtype=torch.float64, device=self.weights.device)

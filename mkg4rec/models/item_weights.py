@@ -12,8 +12,11 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.graph.sparse import Pattern
 from mkg4rec.interactions import Interactions, WeightedInteractions
+from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, ClosedForm
 from mkg4rec.models.data import TrainingData
+
+EXAMPLE_OF_BLOCKS = "{items: 64, neighbours: 512, rank: 128}"
 
 
 class ItemWeightsModel(ClosedForm):
@@ -33,6 +36,20 @@ class ItemWeightsModel(ClosedForm):
     def rows_of(cls, hyperparameters: Any, data: TrainingData) -> WeightedInteractions:
         """The binary train rows, where a subclass does not say more of a user."""
         return WeightedInteractions.binary(data.train)
+
+    def require_memory(self, model: str, needed: int) -> None:
+        """Make sure, before B is computed, that there is room for matrices of items × items.
+
+        Args:
+            model: its name.
+            needed: bytes at the peak.
+
+        Raises:
+            PipelineError: there is less memory.
+        """
+        purpose = f"{model}: what is dense over {self.train.num_items:,} × {self.train.num_items:,} items"
+        instead = f"Take kernel_ease with models.kernel_ease.blocks: {EXAMPLE_OF_BLOCKS}, whose memory grows with the items alone."
+        require_memory(needed, self.train.items.device, purpose, instead)
 
     def scorer(self) -> Scorer:
         return ItemWeights(self.rows, self.weights)

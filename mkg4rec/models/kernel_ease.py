@@ -19,14 +19,14 @@ from torch import Tensor
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.interactions import WeightedInteractions
-from mkg4rec.memory import available_memory
+from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, Input
 from mkg4rec.models.blocks.equations import NormalEquations, RidgeEquations
 from mkg4rec.models.blocks.matrix import BlockScorer
 from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagonal_blocks
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_weights import ItemWeightsModel, cross_gram, zero_diagonal_solution
+from mkg4rec.models.item_weights import EXAMPLE_OF_BLOCKS, ItemWeightsModel, cross_gram, zero_diagonal_solution
 from mkg4rec.params import Group, Name, Share
 from mkg4rec.tuning.space import Range
 
@@ -122,13 +122,13 @@ class KernelEase(ItemWeightsModel):
         """The exact form, or an error that says what to do instead."""
         device = self.train.items.device
         columns, items = self.rows.entries.num_items, self.train.num_items
-        needed, available = 8 * columns * (DENSE_COLUMNS * columns + DENSE_ITEMS * items), available_memory(device)
-        if needed > available:
-            raise PipelineError(
-                f"kernel_ease: the exact form needs about {needed / 1e9:,.1f} GB for {items:,} items ({columns:,} columns, their products "
-                f"dense), and {available / 1e9:,.1f} GB are left on {device}. Set models.kernel_ease.blocks in params.yaml to the sizes of "
-                "the approximate form, such as {items: 64, neighbours: 512, rank: 128}, whose memory grows with the items alone."
-            )
+        require_memory(
+            8 * columns * (DENSE_COLUMNS * columns + DENSE_ITEMS * items),
+            device,
+            f"kernel_ease: the exact form for {items:,} items ({columns:,} columns, their products dense)",
+            "Set models.kernel_ease.blocks in params.yaml to the sizes of the approximate form, such as "
+            f"{EXAMPLE_OF_BLOCKS}, whose memory grows with the items alone.",
+        )
 
     def _user_weights(self) -> Tensor:
         """(users,) the diagonal of D."""

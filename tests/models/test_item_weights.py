@@ -1,11 +1,13 @@
 """Weights between items: products of columns, and columns rebuilt from each other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from mkg4rec import memory, params
 from mkg4rec.errors import PipelineError
 from mkg4rec.interactions import Interactions, WeightedInteractions
 from mkg4rec.models import registry
@@ -14,6 +16,31 @@ from mkg4rec.models.item_weights import ItemWeights, cross_gram, gram_matrix, gr
 from tests.worlds import checkerboard, random_interactions
 
 USERS, ITEMS = 30, 11
+
+
+def test_a_catalogue_too_large_for_dense_weights_is_refused_before_they_are_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda device: 64_000_000_000)
+    data, _ = checkerboard()
+    wide = replace(data, train=replace(data.train, num_items=200_000))
+    values = params.load().models
+    for name, needed in {"ease": "1,280.0", "content_ease": "1,600.0", "content_knn": "499.7", "item_knn": "160.0"}.items():
+        model = registry.create(name, values[name], wide)
+        assert isinstance(model, ClosedForm)
+        with pytest.raises(PipelineError) as error:
+            model.fit()
+        assert str(error.value) == (
+            f"{name}: what is dense over 200,000 × 200,000 items needs about {needed} GB of memory, and 64.0 GB are left on cpu. "
+            "Take kernel_ease with models.kernel_ease.blocks: {items: 64, neighbours: 512, rank: 128}, whose memory grows with the items "
+            "alone."
+        )
+
+
+def test_too_many_users_for_a_kernel_between_them_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda device: 1000)
+    model = registry.create("infinite_autoencoder", params.load().models["infinite_autoencoder"], checkerboard()[0])
+    assert isinstance(model, ClosedForm)
+    with pytest.raises(PipelineError, match=r"40 × 40 users and 24 columns needs about .* left on cpu\. Take ease, "):
+        model.fit()
 
 
 def _random() -> tuple[Interactions, Tensor]:

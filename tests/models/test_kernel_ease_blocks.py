@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from mkg4rec import memory
 from mkg4rec.errors import PipelineError
-from mkg4rec.models import kernel_ease, registry
+from mkg4rec.models import registry
 from mkg4rec.models.data import Ratings, TrainingData
 from mkg4rec.models.kernel_ease import KernelEase
 from tests.models.test_kernel_ease import COLD, ITEMS, USERS, VALUES, ratings_world
@@ -145,8 +146,8 @@ def test_memory_does_not_grow_with_the_square_of_the_catalogue() -> None:
 
 def test_the_exact_form_says_what_to_set_where_memory_is_too_small_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     data = ratings_world()
-    monkeypatch.setattr(kernel_ease, "available_memory", lambda device: 10_000)
-    with pytest.raises(PipelineError, match=r"exact form needs about .* GB for 10 items \(20 columns.*Set models\.kernel_ease\.blocks"):
+    monkeypatch.setattr(memory, "available_memory", lambda device: 10_000)
+    with pytest.raises(PipelineError, match=r"exact form for 10 items \(20 columns.*needs about .* GB.* Set models\.kernel_ease\.blocks"):
         _fitted(data)
     _fitted(data, blocks=WHOLE)
 
