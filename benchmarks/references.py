@@ -22,11 +22,14 @@ from safetensors.numpy import load_file
 
 from mkg4rec import params
 from mkg4rec.device import choose_device
+from mkg4rec.download.downloader import Downloader
+from mkg4rec.download.pinned import read_pinned
 from mkg4rec.features.contents import attribute_names, item_posters, item_texts, pairs
 from mkg4rec.features.embedding import choose_batch_size
 from mkg4rec.features.encoder import load
 from mkg4rec.models.base import WEIGHTS
 from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, POSTERS, Modality
+from stages.download import ROLES
 from stages.layout import Layout
 
 LISTED = 50
@@ -35,7 +38,7 @@ LISTED = 50
 
 def copy(layout: Layout, folder: Path) -> None:
     """`cp` of the raw files."""
-    for role in params.ROLES:
+    for role in ROLES:
         shutil.copy(layout.raw_file(role), folder)
 
 
@@ -73,7 +76,8 @@ def decode(layout: Layout, folder: Path) -> None:
 
 def unpack(layout: Layout, folder: Path) -> None:
     """`gzip -dc DUMP | wc -l`."""
-    subprocess.run(["sh", "-c", 'gzip -dc "$1" | wc -l', "sh", str(layout.raw_file("dump"))], check=True, stdout=subprocess.DEVNULL)
+    dump = read_pinned(layout.dump).fetch(Downloader.from_environment(params.load().http, layout.mirror))
+    subprocess.run(["sh", "-c", 'gzip -dc "$1" | wc -l', "sh", str(dump)], check=True, stdout=subprocess.DEVNULL)
 
 
 def encoder_passes(layout: Layout, folder: Path) -> None:

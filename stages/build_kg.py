@@ -7,12 +7,14 @@ find their facts in the cache. It makes no difference to what any of them gets.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkg4rec import params
-from mkg4rec.download.checksums import checksums
+from mkg4rec.download.downloader import Downloader, DownloadError, Reason
+from mkg4rec.download.pinned import PinnedFile, read_pinned
 from mkg4rec.errors import PipelineError
 from mkg4rec.graph import knowledge
 from mkg4rec.params import DatasetKg, KgSource, Params
@@ -70,13 +72,24 @@ def main(dataset: str) -> None:
 
 
 def _freebase(layout: Layout, values: Params, items: pa.Table) -> Told:
-    dump = layout.raw_file("dump")
-    cache = FactCache(default_folder(), checksums(dump, {"sha256"})["sha256"].digest, values.kg.drop_predicates)
+    dump, downloader = read_pinned(layout.dump), Downloader.from_environment(values.http, layout.mirror)
+    cache = FactCache(default_folder(), dump.sha256, values.kg.drop_predicates)
     wanted = Neighbourhood(items["entity"].combine_chunks(), values.dataset(layout.dataset).kg.hops or 1)
-    findings, kept = look_up(dump, wanted, list(_others_of_the_same_dump(layout.dataset, values)), values.kg.drop_predicates, cache)
+    others = list(_others_of_the_same_dump(layout.dataset, values))
+    findings, kept = look_up(lambda: _fetched(dump, downloader, layout.dataset), wanted, others, values.kg.drop_predicates, cache)
     first = f", the first at {', '.join(map(str, findings.first_bad_lines))}" if findings.bad_lines else ""
     report = f"{findings.lines:,} lines {'read before' if kept else 'read'} ({findings.bad_lines:,} bad{first})"
     return Told(findings.facts, findings.names_of, report)
+
+
+def _fetched(dump: PinnedFile, downloader: Downloader, dataset: str) -> Path:
+    try:
+        return dump.fetch(downloader)
+    except DownloadError as error:
+        if error.reason not in (Reason.CHECKSUM, Reason.TOO_LARGE):
+            raise
+        advice = f"It is another dump than before; run `dvc repro --force --single-item fetch_dump@{dataset}`."
+        raise PipelineError(f"{error} {advice}") from error
 
 
 def _others_of_the_same_dump(dataset: str, values: Params) -> Iterator[Neighbourhood]:
@@ -99,7 +112,7 @@ def _triples(layout: Layout, settings: DatasetKg, items: pa.Table) -> Told:
     Raises:
         PipelineError: there are triples, but none of an item.
     """
-    facts, entities = FACTS.read(layout.brought("dump", FACTS)), items["entity"].combine_chunks()
+    facts, entities = FACTS.read(layout.brought("triples", FACTS)), items["entity"].combine_chunks()
     near = within(facts, entities, settings.hops)
     ends = pc.unique(pa.chunked_array([*facts["head"].chunks, *facts["tail"].chunks], pa.string()))
     known = pc.sum(pc.is_in(entities, value_set=ends)).as_py()
@@ -114,7 +127,7 @@ def _triples(layout: Layout, settings: DatasetKg, items: pa.Table) -> Told:
 
 def _names(layout: Layout) -> Callable[[pa.Array], pa.Array]:
     """The name that the user gives each of some entities, missing where there is none."""
-    names = NAMES.read(layout.brought("dump", NAMES))
+    names = NAMES.read(layout.brought("triples", NAMES))
     entities, texts = names["entity"].combine_chunks(), names["name"].combine_chunks()
     return lambda asked: texts.take(pc.index_in(asked, value_set=entities))
 

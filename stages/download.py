@@ -1,4 +1,4 @@
-"""Fetch the published files of a data set, as they are: ratings, metadata, links, poster addresses, descriptions, Freebase dump.
+"""Fetch the published files of a data set, as they are: ratings, metadata, links, poster addresses, descriptions.
 
 Of a data set that the user brings, the tables and images take their place, every value checked.
 """
@@ -22,24 +22,25 @@ from mkg4rec.sources.own.items import picture_files, read_items, titled_items
 from stages import run
 from stages.layout import Layout
 
+ROLES = tuple(role for role in params.ROLES if role != "dump")
+"""The published files that lie in `data/X/raw`; `fetch_dump` has the dump."""
+
 
 def main(dataset: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
     sources = settings.dataset(dataset).sources
-    downloader = Downloader.from_environment(settings.http, layout.mirror)
     if isinstance(sources, params.Sources):
-        for role in params.ROLES:
+        downloader = Downloader.from_environment(settings.http, layout.mirror)
+        for role in ROLES:
             source: SourceFile | None = getattr(sources, role)
             if source is None:
                 _leave_note(layout, role)
             else:
                 _fetch(layout, role, source, downloader)
-        return
-    dump = sources.dump if isinstance(sources, FileSources) else None
-    _take_in(layout, sources, has_dump=dump is not None)
-    if dump is not None:
-        _fetch(layout, "dump", dump, downloader)
+        _leave_note(layout, "triples")
+    else:
+        _take_in(layout, sources, has_dump=settings.dataset(dataset).dump is not None)
 
 
 def _fetch(layout: Layout, role: str, source: SourceFile, downloader: Downloader) -> None:
@@ -66,8 +67,7 @@ def _take_in(layout: Layout, sources: FileSources | RecBoleSources, has_dump: bo
     _leave_note(layout, "metadata")
     _write_tables(layout.raw("descriptions"), {tables.DESCRIBED_ITEMS: items})
     _write_tables(layout.raw("links"), {tables.LINKS: links})
-    if not has_dump:
-        _write_tables(layout.raw("dump"), {tables.FACTS: facts, tables.NAMES: names})
+    _write_tables(layout.raw("triples"), {tables.FACTS: facts, tables.NAMES: names})
     with replacing(layout.raw("posters")) as folder:
         folder.mkdir()
         for image in images:

@@ -33,8 +33,16 @@ class Layout:
         """Files by public address (`HOST/PATH`) of a synthetic data set; without a host for a published one."""
         return self.data / "mirror"
 
+    @property
+    def dump(self) -> Path:
+        """Which bytes the Freebase dump has, as JSON; the dump itself is in the download cache."""
+        return self.data / "dump.json"
+
     def raw(self, role: str) -> Path:
-        """The folder of one published file: one of `params.ROLES`; in that of a file that the data set does not have, a note."""
+        """The folder of one published file: one of `params.ROLES` but the dump, or `triples`, which are the user's own.
+
+        In that of a file that the data set does not have, a note.
+        """
         return self.data / "raw" / role
 
     def raw_file(self, role: str) -> Path:

@@ -7,7 +7,7 @@ that scans. Its two Parquet files carry checksums; one that is damaged counts as
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,9 +94,12 @@ class FactCache:
 
 
 def look_up(
-    dump: Path, wanted: Neighbourhood, others: Sequence[Neighbourhood], drop_predicates: Sequence[str], cache: FactCache
+    fetch_dump: Callable[[], Path], wanted: Neighbourhood, others: Sequence[Neighbourhood], drop_predicates: Sequence[str], cache: FactCache
 ) -> tuple[Findings, bool]:
     """What the dump has of `wanted`: from the cache, else from a scan that looks for `others` as well and keeps all of it.
+
+    Args:
+        fetch_dump: gives the dump, and is asked only where the cache has not all.
 
     Returns:
         The findings, and whether they were in the cache.
@@ -108,7 +111,7 @@ def look_up(
         return kept, True
     cache.prepare()
     together = [wanted, *(other for other in others if cache.read(other) is None)]
-    found = find(dump, together, drop_predicates)
+    found = find(fetch_dump(), together, drop_predicates)
     for each, findings in zip(together, found, strict=True):
         cache.write(each, findings)
     return found[0], False

@@ -17,7 +17,22 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.params import load
 from mkg4rec.tables import INTERACTIONS
-from stages import bring, build_kg, download, embed, encoder, fetch_media, gather, link, prepare, split, split_cold, synthesize, train
+from stages import (
+    bring,
+    build_kg,
+    download,
+    embed,
+    encoder,
+    fetch_dump,
+    fetch_media,
+    gather,
+    link,
+    prepare,
+    split,
+    split_cold,
+    synthesize,
+    train,
+)
 from stages import item_graphs as item_graphs_stage
 from stages.layout import Layout
 from tests.conftest import ROOT
@@ -43,6 +58,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             synthesize,
             bring,
             download,
+            fetch_dump,
             prepare,
             link,
             fetch_media,

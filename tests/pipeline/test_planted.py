@@ -26,7 +26,7 @@ from tests.pipeline.clone import Clone, clean_environment
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("planted")]
 
-STAGES = ("synthesize", "download", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed", "item_graphs")
+STAGES = ("synthesize", "download", "fetch_dump", "prepare", "link", "split", "fetch_media", "build_kg", "encoder", "embed", "item_graphs")
 EPOCHS = {
     "multi_kg4rec": 32,
     "mkgat": 8,

@@ -74,6 +74,9 @@ def test_a_team_with_a_folder(built: Clone, tmp_path: Path, network: CountingPro
     folders = (*OUTPUTS, "reports", "case_studies")
     assert mate.clone.contents(*folders) == sent.contents(*folders)
 
+    # What was pulled is all there is to do, also to a plain `dvc repro`.
+    assert mate.clone.succeed("dvc", "repro").stages == []
+
     # Of all that leads to it, only what depends on the change runs.
     mate.clone.set("evaluate.rare_interactions", 5)
     assert mate.clone.succeed("dvc", "repro", "--pull", "evaluate@demo-ease").stages == ["evaluate@demo-ease"]

@@ -12,7 +12,7 @@ import yaml
 
 from mkg4rec import tables
 from mkg4rec.errors import PipelineError
-from stages import build_kg, download, embed, encoder, fetch_media, link, prepare, split
+from stages import build_kg, download, embed, encoder, fetch_dump, fetch_media, link, prepare, split
 from stages.layout import Layout
 from tests.conftest import ROOT
 from tests.download.server import Answer, Server, serving
@@ -120,7 +120,7 @@ def test_covers_come_from_amazon_else_by_isbn_and_every_row_says_which(world: Wo
     world.server.answer(f"/{HOST}/refused.jpg", Answer(b"no", status=403))
     for seed, asin in enumerate((AT_AMAZON, SECOND, UNLISTED), start=2):
         world.cover(open_library(asin), seed)
-    world.run(download, prepare, link, fetch_media, encoder, build_kg, embed, split)
+    world.run(download, fetch_dump, prepare, link, fetch_media, encoder, build_kg, embed, split)
     printed = capsys.readouterr().out
     assert "96 interactions, 8 items; 1 ratings repeated" in printed
     assert "6 books of 7 lines, 0 repeated, 0 bad" in printed
@@ -155,7 +155,7 @@ def test_covers_come_from_amazon_else_by_isbn_and_every_row_says_which(world: Wo
 
 
 def test_without_any_cover_the_text_is_embedded_all_the_same(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.run(download, prepare, link, fetch_media, encoder, build_kg, embed)
+    world.run(download, fetch_dump, prepare, link, fetch_media, encoder, build_kg, embed)
     printed = capsys.readouterr().out
     assert "posters: 0 ok, 7 missing" in printed
     assert "0 pairs of poster and text, so trained on 6 texts alone, 1 epochs" in printed
@@ -184,7 +184,7 @@ def test_the_graph_is_made_from_the_sources_that_are_named(world: World, sources
     world.chosen["kg"]["sources"] = sources
     if "freebase" not in sources:
         world.chosen["sources"]["dump"] = None
-    world.run(download, prepare, link, build_kg)
+    world.run(download, fetch_dump, prepare, link, build_kg)
     found = tables.RELATIONS.read(LAYOUT.relations).to_pydict()
     assert dict(zip(found["relation"], found["triplets"], strict=True)) == relations
     entities = tables.ENTITIES.read(LAYOUT.entities).to_pylist()

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from mkg4rec.download.pinned import PinnedFile, write_pinned
 from mkg4rec.sources.ratings import attribute_rows
 from mkg4rec.tables import ATTRIBUTES, ENTITIES, LINKS, RELATIONS, TRIPLETS
 from stages.layout import Layout
@@ -19,6 +20,7 @@ from tests.conftest import ROOT
 
 NS = "http://rdf.freebase.com/ns/"
 NUM_FILMS = 12
+ADDRESS = "https://demo.mkg4rec.invalid/freebase-rdf-demo.gz"
 
 
 @pytest.fixture
@@ -34,8 +36,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines.append(f"<{NS}{film}>\t<{NS}film.film.directed_by>\t<{NS}m.0director{number % 2}>\t.")
         lines.append(f"<{NS}{film}>\t<{NS}film.film.written_by>\t<{NS}m.0writer{number}>\t.")
         lines.append(f"<{NS}{film}>\t<{NS}common.topic.image>\t<{NS}m.0director0>\t.")
-    layout.raw("dump").mkdir(parents=True)
-    (layout.raw("dump") / "freebase-rdf-demo.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    _publish(layout, gzip.compress("\n".join(lines).encode()))
     LINKS.write(pa.table({"item_id": list(range(NUM_FILMS)), "entity": films}), layout.links)
     ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
     return tmp_path
@@ -88,7 +89,7 @@ def test_a_data_set_waits_for_no_other(workspace: Path, damage: str) -> None:
     elif damage == "unreadable":
         twin.links.write_bytes(b"")
     else:
-        twin.raw_file("dump").write_bytes(gzip.compress(gzip.decompress(twin.raw_file("dump").read_bytes()) + b"\nnot a triple either"))
+        _publish(twin, gzip.compress(gzip.decompress(_dump(twin).read_bytes()) + b"\nnot a triple either"))
     assert _run("demo").stdout.startswith("demo: 38 lines read (1 bad")
     if damage == "another dump":
         assert _run("twin").stdout.startswith("twin: 39 lines read (2 bad")
@@ -105,8 +106,7 @@ def test_a_graph_without_triplets_is_an_error(workspace: Path) -> None:
 
 def test_a_cut_off_dump_leaves_nothing_behind(workspace: Path) -> None:
     layout = Layout("demo")
-    dump = layout.raw_file("dump")
-    dump.write_bytes(dump.read_bytes()[:-20])
+    _publish(layout, _dump(layout).read_bytes()[:-20])
     temporary = workspace / "temporary"
     temporary.mkdir()
     ran = _run("demo", TMPDIR=str(temporary))
@@ -122,16 +122,43 @@ def test_the_real_dump_gives_a_graph_of_films(workspace: Path, mirror: Path) -> 
     links = mirror / "raw.githubusercontent.com/RUCDM/KB4Rec/master/Linkage/ml2fb.txt"
     rows = [line.split("\t") for line in links.read_text().splitlines()][:3500]
     layout = Layout("ml-1m")
-    layout.raw("dump").mkdir(parents=True)
-    shutil.copy(mirror / "archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz", layout.raw("dump"))
+    address = "https://archive.org/download/freebase-rdf-latest/freebase-rdf-latest.gz"
+    write_pinned(PinnedFile.of(address, mirror / address.removeprefix("https://")), layout.dump)
     LINKS.write(pa.table({"item_id": [int(row[0]) for row in rows], "entity": [row[1].strip() for row in rows]}), layout.links)
     ATTRIBUTES.write(attribute_rows([], pa.int64()), layout.linked_attributes)
-    ran = _run("ml-1m")
+    ran = _run("ml-1m", MKG4REC_MIRROR=str(mirror))
     assert ran.returncode == 0, ran.stderr
     assert "281,591 lines read (0 bad)" in ran.stdout
     entities, relations = ENTITIES.read(layout.entities), RELATIONS.read(layout.relations)
     assert relations["triplets"].to_pylist()[relations["relation"].to_pylist().index("film.film.directed_by")] > 1000
     assert entities["name"].null_count < len(entities) / 2
+
+
+def test_a_dump_that_has_changed_since_is_told(workspace: Path) -> None:
+    layout = Layout("demo")
+    _dump(layout).write_bytes(gzip.compress(b"another"))
+    ran = _run("demo")
+    assert ran.returncode == 1
+    assert "freebase-rdf-demo.gz: " in ran.stderr
+    assert ran.stderr.endswith("It is another dump than before; run `dvc repro --force --single-item fetch_dump@demo`.\n")
+    assert not layout.triplets.exists()
+
+
+def test_who_knows_the_facts_needs_no_dump(workspace: Path) -> None:
+    assert _run("demo").returncode == 0
+    _dump(Layout("demo")).unlink()
+    assert " lines read before (" in _run("demo").stdout
+
+
+def _dump(layout: Layout) -> Path:
+    return layout.mirror / ADDRESS.removeprefix("https://")
+
+
+def _publish(layout: Layout, dump: bytes) -> None:
+    """Put the dump where the data set's own mirror has it, and write down which it is."""
+    _dump(layout).parent.mkdir(parents=True, exist_ok=True)
+    _dump(layout).write_bytes(dump)
+    write_pinned(PinnedFile.of(ADDRESS, _dump(layout)), layout.dump)
 
 
 def _run(dataset: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -161,7 +188,7 @@ def _add_twin(workspace: Path) -> Layout:
     demo, twin = Layout("demo"), Layout("twin")
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     _set(workspace, run={"datasets": ["demo", "twin"]}, datasets={"twin": params["datasets"]["demo"]}, tuned={"twin": {}})
-    shutil.copytree(demo.raw("dump"), twin.raw("dump"))
+    _publish(twin, _dump(demo).read_bytes())
     LINKS.write(LINKS.read(demo.links).slice(0, NUM_FILMS - 1), twin.links)
     shutil.copy(demo.linked_attributes, twin.linked_attributes)
     return twin

@@ -16,7 +16,7 @@ from pyarrow import csv as arrow_csv
 from mkg4rec import tables
 from mkg4rec.errors import PipelineError
 from mkg4rec.export import recbole
-from stages import bring, build_kg, download, fetch_media, link, prepare, split, validate
+from stages import bring, build_kg, download, fetch_dump, fetch_media, link, prepare, split, validate
 from stages.built import built_dataset
 from stages.layout import Layout
 from tests.conftest import ROOT
@@ -25,7 +25,7 @@ NAME = "reading-club"
 LAYOUT = Layout(NAME)
 EXAMPLE = ROOT / "examples" / "own-data"
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-STAGES = (bring, download, prepare, link, fetch_media, build_kg, split)
+STAGES = (bring, download, fetch_dump, prepare, link, fetch_media, build_kg, split)
 
 
 class Workplace:
