@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from mkg4rec.errors import PipelineError
@@ -15,8 +16,16 @@ from mkg4rec.report.grid import metric_name
 from mkg4rec.report.published import Published
 from mkg4rec.report.summary import ACCURACY, HEADLINE, Summary
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
-"""Okabe and Ito's palette, told apart by the colour-blind, too (https://jfly.uni-koeln.de/color/)."""
+COLOURS = (
+    *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000"),
+    *("#60209F", "#606000", "#800020", "#60BF40", "#FF80FF", "#DF9F80", "#DF0080", "#606060"),
+    *("#4080FF", "#FF6060", "#004020", "#602060", "#804000", "#9FBF9F", "#006000", "#BF9FFF"),
+)
+"""Okabe and Ito's eight, told apart by the colour-blind, too (https://jfly.uni-koeln.de/color/); then those that are farthest, one after
+the other, from all before (CIELAB, difference 31 at least), for who compares more models."""
+
+NAMES_AMONG_CURVES = 8
+"""Of more models the names stand beside the figure, once."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +70,15 @@ def _read_columns(path: Path, required: Sequence[str]) -> dict[str, list[float]]
 
 
 def assign_colours(models: Sequence[str]) -> dict[str, str]:
-    """A colour per model, so that it is the same in every figure; after eight they come again."""
+    """A colour per model, so that it is the same in every figure; after 24 they come again."""
     return dict(zip(models, cycle(COLOURS), strict=False))
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever has the higher contrast with `colour` (WCAG 2.1, relative luminance)."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+    luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    return "black" if (luminance + 0.05) ** 2 > 0.05 * 1.05 else "white"
 
 
 def draw_accuracy(summary: Summary, colours: Mapping[str, str], published: Mapping[str, Published], path: Path) -> None:
@@ -74,7 +90,8 @@ def draw_accuracy(summary: Summary, colours: Mapping[str, str], published: Mappi
         values = [result.metrics[key] for result in results]
         deviations = [result.deviations.get(key, 0.0) for result in results]
         bars = axes.barh(models, values, 0.72, xerr=deviations if any(deviations) else None, color=[colours[model] for model in models])
-        axes.bar_label(bars, fmt="%.3f", label_type="center", fontsize=8, color="white")
+        for label, model in zip(axes.bar_label(bars, fmt="%.3f", label_type="center", fontsize=8), models, strict=True):
+            label.set_color(ink_on(colours[model]))
         known = [(getattr(published[model], key.partition("@")[0]), model) for model in models if model in published]
         axes.scatter(
             [value for value, _ in known], [model for _, model in known], marker="D", s=22, facecolor="white", edgecolor="black", zorder=3
@@ -89,7 +106,8 @@ def draw_accuracy(summary: Summary, colours: Mapping[str, str], published: Mappi
 
 def draw_training(logs: Sequence[TrainingLog], colours: Mapping[str, str], path: Path) -> None:
     """Losses and validation NDCG@20 by epoch; a model that is fitted at once is a dashed level in the second."""
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    many = len(logs) > NAMES_AMONG_CURVES
+    figure = Figure(figsize=(10 if many else 8, max(3.2, 0.2 * len(logs))), layout="constrained")
     loss_axes, validation_axes = figure.subplots(1, 2)
     for log in logs:
         colour = colours[log.model]
@@ -104,8 +122,10 @@ def draw_training(logs: Sequence[TrainingLog], colours: Mapping[str, str], path:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         finish(axes)
-        if axes.get_legend_handles_labels()[0]:
+        if not many and axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
+    if many:
+        figure.legend(*validation_axes.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=8)
     save(figure, path)
 
 

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.report.figures import TrainingLog, assign_colours, draw_accuracy, draw_training, read_training_log
+from mkg4rec.report.figures import TrainingLog, assign_colours, draw_accuracy, draw_training, ink_on, read_training_log
 from mkg4rec.report.summary import summarize
 from tests.report.synthetic import result
 
@@ -35,11 +36,31 @@ def test_the_same_numbers_give_the_same_picture(tmp_path: Path, draw: Callable[[
     assert {(0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00)} <= drawn
 
 
-def test_nine_models_have_a_colour_each() -> None:
-    colours = assign_colours([f"model_{number}" for number in range(9)])
+def test_two_dozen_models_have_a_colour_each_and_more_have_one() -> None:
+    colours = assign_colours([f"model_{number}" for number in range(30)])
 
-    assert len(colours) == 9
-    assert len(set(list(colours.values())[:8])) == 8
+    assert len(colours) == 30
+    assert len(set(list(colours.values())[:24])) == 24
+    parts = np.array([to_rgb(colour) for colour in list(colours.values())[:24]])
+    apart = np.abs(parts[:, None] - parts[None, :]).sum(2) + 9 * np.eye(24)
+    assert apart.min() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("colour", "ink"), [("#F0E442", "black"), ("#56B4E9", "black"), ("#000000", "white"), ("#0072B2", "white"), ("white", "black")]
+)
+def test_labels_are_legible_on_their_bars(colour: str, ink: str) -> None:
+    assert ink_on(colour) == ink
+
+
+def test_twenty_models_are_drawn(tmp_path: Path) -> None:
+    names = [f"model_{number}" for number in range(20)]
+    colours = assign_colours(names)
+    draw_accuracy(summarize([result(name, np.full(9, 0.3)) for name in names]), colours, {}, tmp_path / "accuracy.png")
+    draw_training([TrainingLog(name, LOGS[1].losses, LOGS[1].validation) for name in names], colours, tmp_path / "training.png")
+    with Image.open(tmp_path / "accuracy.png") as picture:
+        drawn = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24) or []}
+    assert {tuple(round(255 * part) for part in to_rgb(colour)) for colour in colours.values()} <= drawn
 
 
 def test_a_training_log_is_read(tmp_path: Path) -> None:
