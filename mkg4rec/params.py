@@ -329,6 +329,8 @@ class FileSources(Group):
             raise ValueError("the graph comes from triples or from the dump; one of them must be null")
         if self.dump is not None and self.links is None:
             raise ValueError("the dump knows items by their Freebase MIDs alone: links must say which item has which")
+        if self.dump is not None and self.names is not None:
+            raise ValueError("names are those of triples; the dump has its own, so that names must be null")
         if self.triples is None and (self.names is not None or (self.links is not None and self.dump is None)):
             raise ValueError("names and links belong to a graph; without triples or dump both are null")
         return self
