@@ -39,6 +39,7 @@ def followed(clone: Clone) -> dict[str, Finished]:
 def test_the_first_repro_builds_all_of_it(followed: dict[str, Finished], clone: Clone) -> None:
     stages = followed["dvc repro"].stages
     assert {"validate", "bring@reading-club", "train@reading-club-ease", "report@reading-club"} <= set(stages)
+    assert (clone.path / LAYOUT.metrics("multi_kg4rec")).exists()
     assert {stage.partition("@")[2].partition("-")[0] for stage in stages if "@" in stage} == {"reading"}
     assert (clone.path / LAYOUT.report / "index.html").exists()
 
@@ -61,8 +62,9 @@ def test_what_is_handed_on_has_all_items(followed: dict[str, Finished], clone: C
 
 
 def test_the_descriptions_on_the_page_are_right() -> None:
-    files, atomic = ({"sources": None} | yaml.safe_load(block) for block in _blocks("yaml")[:2])
+    files, linked, atomic = ({"sources": None} | yaml.safe_load(block) for block in _blocks("yaml")[:3])
     FileSources.model_validate(files["sources"])
+    FileSources.model_validate(linked["sources"])
     RecBoleSources.model_validate(atomic["sources"])
     example = yaml.safe_load((ROOT / "examples" / "own-data" / "dataset.yaml").read_text(encoding="utf-8"))
     assert example["reading-club"]["sources"] == files["sources"]
