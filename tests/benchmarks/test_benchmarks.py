@@ -215,7 +215,7 @@ def test_embedding(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     embedding.main(["--model", "catalogue-clip", "--images", "16", "--rounds", "1"])
     header, row = capsys.readouterr().out.splitlines()[1:]
     assert header.split()[:3] == ["encoder", "batch", "images/s"]
-    assert re.fullmatch(r"catalogue-clip +64 +[\d,]+ +16 +[\d,]+ +\d+\.\d\d +\d+\.\d\d", row)
+    assert re.fullmatch(r"catalogue-clip +32 +[\d,]+ +16 +[\d,]+ +\d+\.\d\d +\d+\.\d\d", row)
 
 
 def test_random_interactions_are_as_many_as_wanted_and_have_long_tails() -> None:
