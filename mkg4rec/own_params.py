@@ -88,11 +88,16 @@ class InteractionsFile(TableFile):
 
 
 class ItemsFile(TableFile):
-    """What is told of items: a row per item."""
+    """What is told of items: a row per item.
+
+    Attributes:
+        page: the text of a web page about the item, or its HTML.
+    """
 
     item: ColumnName
     title: ColumnName | None
     description: ColumnName | None
+    page: ColumnName | None = None
 
 
 class LinksFile(TableFile):
@@ -122,7 +127,7 @@ class NamesFile(TableFile):
     name: ColumnName
 
 
-_ROLES = {"user", "item", "rating", "time", "title", "description", "entity", "head", "relation", "tail", "name"}
+_ROLES = {"user", "item", "rating", "time", "title", "description", "page", "entity", "head", "relation", "tail", "name"}
 
 
 class RecBoleSources(Group):
@@ -133,7 +138,7 @@ class RecBoleSources(Group):
     Attributes:
         name: of the data set in RecBole, with which the names of the files begin.
         rating, time: fields of NAME.inter, as in an `InteractionsFile`.
-        title, description: fields of NAME.item.
+        title, description, page: fields of NAME.item.
         images: a folder of pictures named by item; null for none.
     """
 
@@ -144,6 +149,7 @@ class RecBoleSources(Group):
     scale: Annotated[list[float], Field(min_length=2, max_length=2)] | None
     title: Header | None
     description: Header | None
+    page: Header | None = None
     images: LocalPath | None
 
     @property
@@ -153,3 +159,7 @@ class RecBoleSources(Group):
     @property
     def has_descriptions(self) -> bool:
         return self.description is not None
+
+    @property
+    def has_pages(self) -> bool:
+        return self.page is not None

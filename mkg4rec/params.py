@@ -251,7 +251,7 @@ class SourceFile(Group):
     max_bytes: Count
 
 
-ROLES = ("ratings", "metadata", "links", "posters", "descriptions", "dump")
+ROLES = ("ratings", "metadata", "links", "posters", "descriptions", "pages", "dump")
 """The published files of a data set."""
 
 _NEEDED: dict[SourceFormat, dict[str, bool]] = {
@@ -265,7 +265,7 @@ class Sources(Group):
     """Where a data set is published: ratings archive, KB4Rec links, Freebase dump, and what tells about the items.
 
     That is a list of poster addresses and one of descriptions (MovieLens), or metadata that has both (Amazon); null for the others.
-    The dump is null where the knowledge graph takes nothing from it.
+    The dump is null where the knowledge graph takes nothing from it, and pages, a web page for each item, where nobody has such a list.
     """
 
     format: Annotated[SourceFormat, Lax]
@@ -274,6 +274,7 @@ class Sources(Group):
     links: SourceFile
     posters: SourceFile | None
     descriptions: SourceFile | None
+    pages: SourceFile | None = None
     dump: SourceFile | None
 
     @model_validator(mode="after")
@@ -299,7 +300,7 @@ class FileSources(Group):
     """A data set in local files, in `own/<data set>`: interactions, and as far as there are any, texts, images and a graph.
 
     Attributes:
-        items: titles and descriptions.
+        items: titles, descriptions and web pages.
         images: a folder of pictures named by item (`<item>.jpg`, `.png` or `.webp`).
         links, triples, names: the entity of each item, facts about entities, and what these are called. Without links, an item
             is the entity of its own identifier.
@@ -322,6 +323,10 @@ class FileSources(Group):
     @property
     def has_descriptions(self) -> bool:
         return self.items is not None and self.items.description is not None
+
+    @property
+    def has_pages(self) -> bool:
+        return self.items is not None and self.items.page is not None
 
     @model_validator(mode="after")
     def _have_one_graph(self) -> Self:
@@ -368,6 +373,7 @@ class DatasetMedia(Group):
     isbn_covers: Annotated[str, Field(pattern=r"^https?://.*\{isbn\}")] | None
     max_missing_posters: Share
     max_missing_descriptions: Share
+    max_missing_pages: Share = 1.0
 
 
 class Encoder(Group):

@@ -18,10 +18,11 @@ from mkg4rec.files import replacing
 
 
 class Modality(StrEnum):
-    """A way in which an entity shows itself: its poster, its description."""
+    """A way in which an entity shows itself: its poster, its description, a web page about it."""
 
     VISUAL = "visual"
     TEXT = "text"
+    WEB = "web"
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ of its cover and its description, "" where there is none. Sorted by item_id; no 
 LINKS = Table("links", (_identifier("item_id"), _text("entity")))
 """Which entity each item is, sorted by item_id; of the catalogue's items what the knowledge graph needs to know of it."""
 
-DESCRIBED_ITEMS = Table("described items", (_identifier("item_id"), _text("title"), _text("description")))
+DESCRIBED_ITEMS = Table("described items", (_identifier("item_id"), _text("title"), _text("description"), _text("page")))
 """Of a data set that the user brings: what is told of its items, "" where there is nothing, in the order of the file."""
 
 FACTS = Table("facts", (_text("head"), _text("relation"), _text("tail")))
@@ -219,6 +220,9 @@ DESCRIPTIONS = Table(
     ),
 )
 """The descriptions that are there, in catalogue order; an item without one has no row. sha256 is of the UTF-8 bytes."""
+
+PAGES = Table("pages", DESCRIPTIONS.columns)
+"""The web pages that are there, as plain text; else like the descriptions."""
 
 ENTITIES = Table(
     "entities",

@@ -1,4 +1,4 @@
-"""Fetch the published files of a data set, as they are: ratings, metadata, links, poster addresses, descriptions.
+"""Fetch the published files of a data set, as they are: ratings, metadata, links, poster addresses, descriptions, pages.
 
 Of a data set that the user brings, the tables and images take their place, every value checked.
 """
@@ -65,6 +65,7 @@ def _take_in(layout: Layout, sources: FileSources | RecBoleSources, has_dump: bo
 
     _write_tables(layout.raw("ratings"), {tables.INTERACTIONS: interactions, tables.ITEMS: titled_items(items)})
     _leave_note(layout, "metadata")
+    _leave_note(layout, "pages")
     _write_tables(layout.raw("descriptions"), {tables.DESCRIBED_ITEMS: items})
     _write_tables(layout.raw("links"), {tables.LINKS: links})
     _write_tables(layout.raw("triples"), {tables.FACTS: facts, tables.NAMES: names})

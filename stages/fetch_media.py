@@ -1,4 +1,4 @@
-"""fetch_media: the posters and descriptions of the catalogue, with a status row for every item and modality."""
+"""fetch_media: the posters, descriptions and web pages of the catalogue, with a status row for every item and modality."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +16,8 @@ from mkg4rec.media.contents import (
     description_outcomes,
     description_rows,
     fetch_candidates,
+    page_outcomes,
+    page_rows,
     poster_candidates,
     poster_outcomes,
     poster_rows,
@@ -26,7 +28,8 @@ from mkg4rec.media.status import Failure, Outcome, check_share, status_rows, sum
 from mkg4rec.params import FileSources, Params, RecBoleSources, Sources
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import Descriptions, read_descriptions
-from mkg4rec.sources.own.items import descriptions_of, find_pictures
+from mkg4rec.sources.own.items import descriptions_of, find_pictures, pages_in
+from mkg4rec.sources.pages import Pages, read_pages
 from mkg4rec.sources.posters import PosterAddresses, read_posters
 from mkg4rec.sources.published_contents import covered, described
 from mkg4rec.tables import Modality
@@ -47,15 +50,19 @@ def main(dataset: str) -> None:
 
 
 def _fetch(settings: Params, layout: Layout, sources: Sources, item_ids: pa.Array) -> None:
-    """The posters from their addresses, the descriptions from their list."""
+    """The posters from their addresses, descriptions and pages from their lists."""
     dataset, items = layout.dataset, item_ids.to_pylist()
     chosen = settings.dataset(dataset)
     limit = f"datasets.{dataset}.media.max_missing"
 
-    # Descriptions first: where too many are missing, that is known before the long download.
+    # Descriptions and pages first: where too many are missing, that is known before the long download.
     published, listed = _published(layout, sources, item_ids.type)
     text = description_outcomes(items, published, (sources.descriptions or sources.file("metadata")).address)
     check_share(text, Modality.TEXT, chosen.media.max_missing_descriptions, f"{limit}_descriptions")
+    pages = read_pages(layout.raw_file("pages"), item_ids.type) if sources.pages else Pages()
+    web = page_outcomes(items, pages, sources.pages.address if sources.pages else None)
+    if sources.pages:
+        check_share(web, Modality.WEB, chosen.media.max_missing_pages, f"{limit}_pages")
 
     candidates = poster_candidates(items, listed, chosen.media.isbn_covers)
     downloader = Downloader.from_environment(settings.http, layout.mirror)
@@ -77,42 +84,55 @@ def _fetch(settings: Params, layout: Layout, sources: Sources, item_ids: pa.Arra
             # The next run must see a source that was repaired because of this error.
             journal.remove()
             raise
-        _write(layout, item_ids, visual, fetched, text, published)
+        outcomes = {Modality.VISUAL: visual, Modality.TEXT: text, Modality.WEB: web}
+        _write(layout, item_ids, outcomes, fetched, published, pages)
         journal.remove()
-    repeated, unreadable = listed.repeated + published.repeated, listed.unreadable + published.unreadable
-    told = summary({Modality.VISUAL: visual, Modality.TEXT: text})
-    print(f"{dataset}: {told}; passed over {repeated:,} repeated and {unreadable:,} unreadable lines of the sources")
+    lists = (listed, published, pages)
+    repeated, unreadable = sum(source.repeated for source in lists), sum(source.unreadable for source in lists)
+    unknown = len(pages.pages.keys() - set(items))
+    print(
+        f"{dataset}: {summary(outcomes)}; passed over {repeated:,} repeated and {unreadable:,} unreadable lines of the sources, "
+        f"{unknown:,} pages of no item that takes part"
+    )
 
 
 def _take(settings: Params, layout: Layout, sources: FileSources | RecBoleSources, item_ids: pa.Array) -> None:
-    """The images and descriptions that the user brings; none may be missing but those that the description of the data set says are."""
+    """The images, descriptions and pages that the user brings; none may be missing that its description does not leave out."""
     items, allowed = item_ids.to_pylist(), settings.dataset(layout.dataset).media
     limit = f"datasets.{layout.dataset}.media.max_missing"
-    published = descriptions_of(tables.DESCRIBED_ITEMS.read(layout.brought("descriptions", tables.DESCRIBED_ITEMS)))
+    described_items = tables.DESCRIBED_ITEMS.read(layout.brought("descriptions", tables.DESCRIBED_ITEMS))
+    published = descriptions_of(described_items)
     text = description_outcomes(items, published, sources.items_file)
     if sources.has_descriptions:
         check_share(text, Modality.TEXT, allowed.max_missing_descriptions, f"{limit}_descriptions")
+    pages = pages_in(described_items) if sources.has_pages else Pages()
+    web = page_outcomes(items, pages, sources.items_file if sources.has_pages else None)
+    if sources.has_pages:
+        check_share(web, Modality.WEB, allowed.max_missing_pages, f"{limit}_pages")
     pictures = find_pictures(layout.raw("posters"), items)
     found = decode_pictures(pictures.of_items, settings.media)
     visual = picture_outcomes(items, pictures.of_items, found)
     if sources.images:
         check_share(visual, Modality.VISUAL, allowed.max_missing_posters, f"{limit}_posters")
-    _write(layout, item_ids, visual, found, text, published)
-    told = summary({Modality.VISUAL: visual, Modality.TEXT: text})
+    outcomes = {Modality.VISUAL: visual, Modality.TEXT: text, Modality.WEB: web}
+    _write(layout, item_ids, outcomes, found, published, pages)
+    told = summary(outcomes)
     print(f"{layout.dataset}: {told}; passed over {pictures.unknown:,} images of no item that takes part, {pictures.repeated:,} repeated")
 
 
 def _write(
     layout: Layout,
     item_ids: pa.Array,
-    visual: list[Outcome],
+    outcomes: Mapping[Modality, list[Outcome]],
     posters: Mapping[str, Poster | Failure],
-    text: list[Outcome],
     descriptions: Descriptions,
+    pages: Pages,
 ) -> None:
+    visual, text, web = (outcomes[modality] for modality in (Modality.VISUAL, Modality.TEXT, Modality.WEB))
     tables.POSTERS.write(poster_rows(item_ids, visual, posters), layout.posters, row_group_size=POSTERS_PER_BATCH)
     tables.DESCRIPTIONS.write(description_rows(item_ids, text, descriptions), layout.descriptions)
-    tables.MEDIA_STATUS.write(status_rows(item_ids, {Modality.VISUAL: visual, Modality.TEXT: text}), layout.media_status)
+    tables.PAGES.write(page_rows(item_ids, web, pages), layout.pages)
+    tables.MEDIA_STATUS.write(status_rows(item_ids, outcomes), layout.media_status)
 
 
 def _published(layout: Layout, sources: Sources, identifier: pa.DataType) -> tuple[Descriptions, PosterAddresses]:

@@ -116,6 +116,11 @@ class Layout:
         return self.data / "media" / "descriptions.parquet"
 
     @property
+    def pages(self) -> Path:
+        """The text of a web page about each item."""
+        return self.data / "media" / "pages.parquet"
+
+    @property
     def media_status(self) -> Path:
         return self.data / "media" / "status.parquet"
 

@@ -15,9 +15,10 @@ from mkg4rec.features.cache import VectorCache, default_folder
 from mkg4rec.features.contents import ContentRow, ItemId
 from mkg4rec.features.encoder import load, weights_sha256
 from mkg4rec.features.inventory import summarize_cache, summarize_store
+from mkg4rec.features.pages import PageCaches, page_chunks
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.features.store import read_features
-from mkg4rec.features.verification import explain, verify
+from mkg4rec.features.verification import Parts, explain, verify
 from mkg4rec.features.warming import warm
 from mkg4rec.tables import CATALOGUE, FEATURES, Modality
 from stages.embed import read_contents
@@ -99,8 +100,11 @@ def explain_item(dataset: str, item: str) -> None:
     for modality, row in found.items():
         table, recorded = read_features(layout.features(modality))
         current = encoder.provenance(modality, weights, precision)
-        cache = VectorCache(default_folder(), current)
-        explanation = explain(row, table, recorded, current, cache, layout.features(modality))
+        cache, parts = VectorCache(default_folder(), current), None
+        if modality is Modality.WEB and row.content:
+            chunks, _ = page_chunks(encoder, row.content)
+            parts = Parts(chunks, PageCaches.of(default_folder(), encoder, weights, precision).chunks)
+        explanation = explain(row, table, recorded, current, cache, layout.features(modality), parts)
         print(f"{modality}: {'would be embedded again' if explanation.embedded else 'would not be embedded again'}")
         for reason in explanation.reasons:
             print(f"  {reason}")

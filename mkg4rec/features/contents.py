@@ -1,4 +1,4 @@
-"""What is embedded: the poster and the text of an item, the name of an attribute entity."""
+"""What is embedded: the poster, the text and the web page of an item, the name of an attribute entity."""
 
 import hashlib
 from collections.abc import Mapping
@@ -90,6 +90,12 @@ def item_texts(catalogue: pa.Table, descriptions: pa.Table, title_as_text: bool)
         if title_as_text or item in of_item
     }
     return {item: Content(f"text of item {item}", text.encode()) for item, text in texts.items() if text}
+
+
+def item_pages(pages: pa.Table) -> dict[ItemId, Content]:
+    """The web pages of a PAGES table by item_id."""
+    rows = zip(pages["item_id"].to_pylist(), pages["text"].to_pylist(), strict=True)
+    return {item: Content(f"page of item {item}", text.encode()) for item, text in rows}
 
 
 def attribute_names(entities: pa.Table) -> dict[str, Content]:

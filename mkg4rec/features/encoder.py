@@ -35,6 +35,7 @@ from torchvision.transforms import Compose
 from torchvision.transforms.functional import pil_to_tensor
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.features.chunks import POOLING
 from mkg4rec.features.contents import Content
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.media.images import FORMATS
@@ -104,6 +105,15 @@ class Encoder:
         """D, the length of a vector."""
         return int(self.architecture.model_cfg["embed_dim"])
 
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens of a text the model reads, those that mark its begin and its end aside."""
+        return int(self._tokenize.context_length) - 2
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` has, all of it."""
+        return len(self._tokenize.encode(text))
+
     def to(self, device: torch.device) -> "Encoder":
         """Move the model to `device`."""
         self.model.to(device)
@@ -118,7 +128,7 @@ class Encoder:
         Raises:
             PipelineError: the content is no image.
         """
-        if modality is Modality.TEXT:
+        if modality is not Modality.VISUAL:
             tokens: Tensor = self._tokenize(content.data.decode())
             return tokens[0]
         try:
@@ -135,7 +145,7 @@ class Encoder:
 
     def encode(self, modality: Modality, batch: Tensor) -> Tensor:
         """(B, …) prepared contents as (B, D) unit vectors, in float32."""
-        if modality is Modality.TEXT:
+        if modality is not Modality.VISUAL:
             features = self.model.encode_text(batch)
         else:
             pixels = (batch.float() / 255 - self._mean.to(batch.device)) / self._std.to(batch.device)
@@ -144,10 +154,12 @@ class Encoder:
 
     def provenance(self, modality: Modality, weights_sha256: str, precision: torch.dtype) -> Provenance:
         """How the vectors that this encoder makes came about."""
-        text = self.architecture.model_cfg["text_cfg"]
+        settings = self.architecture.model_cfg["text_cfg"].get("tokenizer_kwargs", {})
+        text = {"tokenizer": "clip", "context_length": self._tokenize.context_length, **settings}
         preprocessing = {
             Modality.VISUAL: self.architecture.preprocess_cfg,
-            Modality.TEXT: {"tokenizer": "clip", "context_length": self._tokenize.context_length, **text.get("tokenizer_kwargs", {})},
+            Modality.TEXT: text,
+            Modality.WEB: {**text, "pages": POOLING},
         }
         return Provenance(
             modality,

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mkg4rec.features.cache import VectorCache
-from mkg4rec.features.contents import ContentRow
+from mkg4rec.features.contents import Content, ContentRow
 from mkg4rec.features.provenance import Provenance
 
 _NORM_TOLERANCE = 1e-3
@@ -72,7 +72,23 @@ def verify(table: pa.Table, inputs: Sequence[ContentRow]) -> list[MismatchingRow
     return found + [MismatchingRow(_key_name(key), Mismatch.NOT_AN_INPUT) for key in gone]
 
 
-def explain(row: ContentRow, table: pa.Table, recorded: Provenance, current: Provenance, cache: VectorCache, where: Path) -> Explanation:
+@dataclass(frozen=True)
+class Parts:
+    """What a content is embedded by, where not as a whole: its chunks, and the cache that has their vectors."""
+
+    chunks: Sequence[Content]
+    cache: VectorCache
+
+
+def explain(
+    row: ContentRow,
+    table: pa.Table,
+    recorded: Provenance,
+    current: Provenance,
+    cache: VectorCache,
+    where: Path,
+    parts: Parts | None = None,
+) -> Explanation:
     """What would become of the content of `row`, and why.
 
     Args:
@@ -82,6 +98,7 @@ def explain(row: ContentRow, table: pa.Table, recorded: Provenance, current: Pro
         current: how they would be made now.
         cache: of the `current` provenance.
         where: the file of `table`, for the reasons.
+        parts: of a content that is embedded chunk by chunk.
     """
     if row.content is None:
         return Explanation(False, ("it has no content in this modality",))
@@ -98,6 +115,12 @@ def explain(row: ContentRow, table: pa.Table, recorded: Provenance, current: Pro
         return Explanation(False, (*reasons, f"the cache has the vector of this content (sha256 {row.content.sha256[:12]}…)"))
     reasons += [f"the cache is damaged, {shard} is not what was written; it may have had this vector" for shard in damaged]
     reasons.append(f"the cache has no vector of this content: {cache.folder}")
+    if parts is not None:
+        wanted = {chunk.sha256 for chunk in parts.chunks}
+        known, _ = parts.cache.look(wanted)
+        reasons.append(f"the cache has the vectors of {len(known)} of its {len(wanted)} chunks: {parts.cache.folder}")
+        if len(known) == len(wanted):
+            return Explanation(False, tuple(reasons))
     if recorded == current and stored is not None and stored.sha256 == row.content.sha256:
         reasons.append(f"{where} has it: `mkg4rec features warm` puts it into the cache")
     return Explanation(True, tuple(reasons))

@@ -1,9 +1,9 @@
-"""The posters and descriptions of a whole catalogue: an outcome for every item, a row for every content that is there."""
+"""The posters, descriptions and web pages of a whole catalogue: an outcome for every item, a row for every content that is there."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ from mkg4rec.media.fetching import Poster
 from mkg4rec.media.status import Failure, Outcome, Status
 from mkg4rec.sources.descriptions import FIELDS, Descriptions
 from mkg4rec.sources.isbn import address_by_isbn
+from mkg4rec.sources.pages import LARGEST_PAGE, Pages
 from mkg4rec.sources.posters import PosterAddresses
 from mkg4rec.sources.published import ItemId
 
@@ -22,6 +23,9 @@ NO_ADDRESS = Failure(Status.MISSING, "no poster address is published")
 NO_ADDRESS_NOR_ISBN = Failure(Status.MISSING, "no poster address is published, and the identifier is no ISBN-10")
 NO_LINE = Failure(Status.MISSING, "the source has no line for the item")
 NO_DESCRIPTION = Failure(Status.MISSING, "the source has no description")
+NO_SOURCE_OF_PAGES = Failure(Status.MISSING, "the data set has no source of pages")
+NO_ENTRY = Failure(Status.MISSING, "the source has no entry for the item")
+NO_PAGE = Failure(Status.MISSING, "the source has no page of the item")
 
 
 def poster_candidates(items: Sequence[ItemId], published: PosterAddresses, isbn_covers: str | None) -> dict[ItemId, list[str]]:
@@ -155,11 +159,42 @@ def description_outcomes(items: Sequence[ItemId], published: Descriptions, sourc
 
 def description_rows(items: pa.Array, outcomes: Sequence[Outcome], published: Descriptions) -> pa.Table:
     """The descriptions table, in the order of `items`."""
-    there = [
-        (item, published.descriptions[item].text)
-        for item, outcome in zip(items.to_pylist(), outcomes, strict=True)
-        if outcome.status is Status.OK
-    ]
+    return _text_rows(items, outcomes, lambda item: published.descriptions[item].text)
+
+
+def page_outcomes(items: Sequence[ItemId], published: Pages, source: str | None) -> list[Outcome]:
+    """What became of the web page of each of `items`, in their order.
+
+    Args:
+        items: the catalogue's.
+        published: what was read.
+        source: the address of the file that was read, None where there is none; an outcome's address tells the entry as well.
+    """
+
+    def outcome(item: ItemId) -> Outcome:
+        if source is None:
+            return Outcome.failed(NO_SOURCE_OF_PAGES, "")
+        address = f"{source}#/{quote(str(item))}"
+        if (text := published.pages.get(item)) is not None:
+            return Outcome.ok(address) if text else Outcome.failed(NO_PAGE, address)
+        if (characters := published.too_large.get(item)) is not None:
+            too_large = Failure(Status.TOO_LARGE, f"a page of {characters:,} characters, more than the {LARGEST_PAGE:,} allowed")
+            return Outcome.failed(too_large, address)
+        if (kind := published.broken.get(item)) is not None:
+            return Outcome.failed(Failure(Status.BROKEN, f"{kind} in the place of a text"), address)
+        return Outcome.failed(NO_ENTRY, source)
+
+    return [outcome(item) for item in items]
+
+
+def page_rows(items: pa.Array, outcomes: Sequence[Outcome], published: Pages) -> pa.Table:
+    """The pages table, in the order of `items`."""
+    return _text_rows(items, outcomes, lambda item: published.pages[item])
+
+
+def _text_rows(items: pa.Array, outcomes: Sequence[Outcome], text_of: Callable[[ItemId], str]) -> pa.Table:
+    pairs = zip(items.to_pylist(), outcomes, strict=True)
+    there = [(item, text_of(item)) for item, outcome in pairs if outcome.status is Status.OK]
     return pa.table(
         {
             "item_id": pa.array([item for item, _ in there], items.type),

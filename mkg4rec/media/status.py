@@ -1,4 +1,4 @@
-"""What became of every item's poster and description: status rows, shares and the summary."""
+"""What became of every item's poster, description and web page: status rows, shares and the summary."""
 
 import math
 from collections import Counter
@@ -27,7 +27,7 @@ class Status(StrEnum):
     TOO_LARGE = "too_large"
 
 
-CONTENT = {Modality.VISUAL: "posters", Modality.TEXT: "descriptions"}
+CONTENT = {Modality.VISUAL: "posters", Modality.TEXT: "descriptions", Modality.WEB: "pages"}
 """What the contents of a modality are called in messages and in params.yaml."""
 
 
@@ -64,7 +64,7 @@ class Outcome:
 
 
 def status_rows(item_ids: pa.Array, outcomes: Mapping[Modality, Sequence[Outcome]]) -> pa.Table:
-    """The media status table: for every item, in the order of `item_ids`, its visual row and then its text row.
+    """The media status table: for every item, in the order of `item_ids`, a row for each modality, in the order of these.
 
     Args:
         item_ids: (n,) the catalogue's items.

@@ -1,4 +1,4 @@
-"""Titles and descriptions of items from a table of one's own, and the pictures of a folder."""
+"""Titles, descriptions and web pages of items from a table of one's own, and the pictures of a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from mkg4rec.sources.descriptions import Description, Descriptions, cleaned
 from mkg4rec.sources.own.columns import Columns, TableSource, read_columns
+from mkg4rec.sources.pages import Pages, pages_of
 from mkg4rec.tables import DESCRIBED_ITEMS
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -29,7 +30,8 @@ def read_items(source: TableSource | None) -> pa.Table:
     _check_once(columns, identifiers.to_pylist())
     titles = [" ".join(title.split()) for title in _texts(columns, "title")]
     descriptions = [cleaned(text) for text in _texts(columns, "description")]
-    return pa.table({"item_id": identifiers, "title": pa.array(titles, pa.string()), "description": pa.array(descriptions, pa.string())})
+    texts = {"title": titles, "description": descriptions, "page": _texts(columns, "page")}
+    return pa.table({"item_id": identifiers} | {name: pa.array(values, pa.string()) for name, values in texts.items()})
 
 
 def titled_items(items: pa.Table) -> pa.Table:
@@ -43,6 +45,11 @@ def descriptions_of(items: pa.Table) -> Descriptions:
     """The descriptions in a table as `tables.DESCRIBED_ITEMS`, "" where an item has none."""
     rows = zip(items["item_id"].to_pylist(), items["description"].to_pylist(), strict=True)
     return Descriptions({item: Description(row, text) for row, (item, text) in enumerate(rows, start=1)}, {}, unreadable=0, repeated=0)
+
+
+def pages_in(items: pa.Table) -> Pages:
+    """The web pages in a table as `tables.DESCRIBED_ITEMS`, "" where an item has none."""
+    return pages_of(zip(items["item_id"].to_pylist(), items["page"].to_pylist(), strict=True))
 
 
 @dataclass(frozen=True)

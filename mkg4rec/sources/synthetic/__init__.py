@@ -9,6 +9,7 @@ What is planted, so that a model can be asked whether it found it:
 - Two films in five are rare, watched by a handful of viewers, most of them the curious ones. Their credits are
   few and mostly say nothing. What tells their taste is the poster's style, which leaves two tastes open, and the
   plot's topic, which leaves two others; together they name one.
+- What an encyclopaedia has on a film, rare or not, names its taste, in words of the style's settings and of the topic.
 - A rare film often lacks a poster or a plot, never both, and some posters fail as downloads do: no address, no such
   file, a web page instead, a file cut short.
 """

@@ -21,6 +21,7 @@ from mkg4rec.params import Sources
 from mkg4rec.progress import progress
 from mkg4rec.sources.synthetic.dump import freebase_dump
 from mkg4rec.sources.synthetic.identifiers import Length, draw_mids
+from mkg4rec.sources.synthetic.pages import page_list
 from mkg4rec.sources.synthetic.posters import draw_poster
 from mkg4rec.sources.synthetic.world import Film, PosterState, World
 
@@ -68,6 +69,8 @@ def publish(world: World, sources: Sources, folder: Path) -> None:
     addresses = poster_addresses(world, sources.file("posters").address)
     _place(folder, sources.file("posters").address, _poster_list(world, addresses))
     _place(folder, sources.file("descriptions").address, _extra_information(world, addresses))
+    if sources.pages:
+        _place(folder, sources.pages.address, page_list(world))
     _place(folder, sources.file("dump").address, freebase_dump(world))
     for film in progress(world.films, "posters", unit="poster"):
         content = _poster(film, world.seed)

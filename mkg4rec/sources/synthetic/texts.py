@@ -25,7 +25,7 @@ class Vocabulary(BaseModel):
 
 
 class Words(BaseModel):
-    """words.yaml: the topics' words, the settings that go with a style, sentences and titles with gaps, names."""
+    """words.yaml: the topics' words, the settings that go with a style, sentences of plots and articles and titles with gaps, names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +34,7 @@ class Words(BaseModel):
     openings: tuple[str, ...]
     turns: tuple[str, ...]
     closings: tuple[str, ...]
+    article: tuple[str, ...]
     titles: tuple[str, ...]
     first_names: tuple[str, ...]
     family_beginnings: tuple[str, ...]
