@@ -25,6 +25,7 @@ class Newcomer:
 
     Attributes:
         text: title and description.
+        page: text of a web page about it, "" for none.
         year: NaN where unknown.
         vectors: (D,) by modality, of the data set's own encoder; a modality that is missing is not listed.
         facts: relation and entity by index, the item being the head.
@@ -34,6 +35,7 @@ class Newcomer:
     year: float
     vectors: dict[str, Tensor]
     facts: Sequence[tuple[int, int]]
+    page: str = ""
 
 
 def joined(data: TrainingData, newcomer: Newcomer) -> TrainingData:
@@ -78,7 +80,8 @@ def _with_vector(features: FeatureMatrix, place: int, vector: Tensor | None) -> 
 
 def _with_text(contents: ItemContents, newcomer: Newcomer) -> ItemContents:
     years = torch.cat([contents.years, torch.tensor([newcomer.year], dtype=contents.years.dtype)])
-    return ItemContents([*contents.texts, newcomer.text], years)
+    pages = [*(contents.pages or [""] * len(contents.texts)), newcomer.page]
+    return ItemContents([*contents.texts, newcomer.text], years, pages)
 
 
 class NewcomerScores:

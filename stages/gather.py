@@ -8,6 +8,7 @@ settings of training that concern it, and the digests of its code and of the gra
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mkg4rec import params
@@ -24,12 +25,6 @@ from stages.layout import Layout
 def main(dataset: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
-    inputs = {
-        Input.GRAPH: [layout.entities, layout.relations, layout.triplets],
-        Input.FEATURES: [layout.features(modality) for modality in Modality],
-        Input.CONTENTS: [layout.catalogue, layout.descriptions],
-        Input.ITEM_GRAPHS: [layout.item_graph(modality) for modality in Modality],
-    }
     training = settings.train.model_dump(mode="json")
     with replacing(layout.data / "gathered") as folder:
         folder.mkdir()
@@ -37,6 +32,7 @@ def main(dataset: str) -> None:
             base, values = settings.base_model(name), settings.hyperparameters(dataset, name)
             model = registry.model_class(base)
             models = {base, *(member["model"] for member in values.get(MEMBERS, {}).values())}
+            inputs = _inputs(layout, named_modalities(values))
             files = [path for kind in sorted(model.reads) for path in inputs[kind]]
             gathered = {
                 "hyperparameters": values,
@@ -46,6 +42,27 @@ def main(dataset: str) -> None:
             }
             (folder / layout.gathered(name).name).write_text(json.dumps(gathered, indent=2) + "\n", encoding="utf-8")
     print(f"{dataset}: inputs of {', '.join(settings.run.models)}")
+
+
+def _inputs(layout: Layout, modalities: Sequence[Modality]) -> dict[Input, list[Path]]:
+    return {
+        Input.GRAPH: [layout.entities, layout.relations, layout.triplets],
+        Input.FEATURES: [layout.features(modality) for modality in modalities],
+        Input.CONTENTS: [layout.catalogue, layout.descriptions, layout.pages],
+        Input.ITEM_GRAPHS: [layout.item_graph(modality) for modality in modalities],
+    }
+
+
+def named_modalities(values: object) -> list[Modality]:
+    """The modalities that hyper-parameters name, wherever they do: a model reads no other."""
+    if isinstance(values, Mapping):
+        parts = [named_modalities(part) for pair in values.items() for part in pair]
+    elif isinstance(values, list):
+        parts = [named_modalities(part) for part in values]
+    else:
+        return [modality for modality in Modality if modality == values]
+    found = {modality for part in parts for modality in part}
+    return [modality for modality in Modality if modality in found]
 
 
 def concerning(model: type[Model]) -> set[str]:

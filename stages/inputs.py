@@ -18,7 +18,7 @@ from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.imports import ROOT
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
-from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, ITEM_GRAPH, RELATIONS, TRIPLETS, untitled
+from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, ENTITIES, INTERACTIONS, ITEM_GRAPH, PAGES, RELATIONS, TRIPLETS, untitled
 from stages.layout import Layout
 
 STOPPING = {"max_epochs", "patience"}
@@ -67,13 +67,16 @@ def ratings_in_order(train: pa.Table, user_ids: pa.Array, item_ids: pa.Array) ->
 
 
 def read_contents(layout: Layout) -> ItemContents:
-    """Texts and years of the items, as far as they are published."""
+    """Texts, years and web pages of the items, as far as they are published."""
     catalogue = CATALOGUE.read(layout.catalogue)
     described = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions), title_as_text=False)
     rows = zip(catalogue["item_id"].to_pylist(), catalogue["title"].to_pylist(), strict=True)
     titles = {item: "" if title == untitled(item) else title for item, title in rows}
     texts = [described[item].data.decode() if item in described else title for item, title in titles.items()]
-    return ItemContents(texts, torch.tensor(pc.cast(catalogue["year"], pa.float64()).fill_null(math.nan).to_numpy()))
+    years = torch.tensor(pc.cast(catalogue["year"], pa.float64()).fill_null(math.nan).to_numpy())
+    found = PAGES.read(layout.pages)
+    pages = dict(zip(found["item_id"].to_pylist(), found["text"].to_pylist(), strict=True))
+    return ItemContents(texts, years, [pages.get(item, "") for item in titles])
 
 
 def read_triplets(layout: Layout, device: torch.device) -> Triplets:

@@ -17,11 +17,13 @@ from mkg4rec.features.cache import VectorCache, default_folder
 from mkg4rec.features.contents import Content
 from mkg4rec.features.embedding import choose_batch_size, embed
 from mkg4rec.features.encoder import load, weights_sha256
+from mkg4rec.features.pages import PageCaches, embed_pages
 from mkg4rec.media.images import UnusableImageError, decoded_size
 from mkg4rec.models import registry
 from mkg4rec.models.kernel_ease import KernelEaseHyperparameters
 from mkg4rec.newcomers import Newcomer, NewcomerScores, places
 from mkg4rec.params import Group, Params, explain
+from mkg4rec.sources.page_text import page_text
 from mkg4rec.tables import CATALOGUE, ENTITIES, NEWCOMER_SCORES, NEWCOMER_VECTORS, RELATIONS, Modality
 from stages.inputs import training_data
 from stages.layout import Layout
@@ -38,12 +40,13 @@ class Fact(Group):
 
 
 class Description(Group):
-    """The YAML file that describes the item; `poster` is a path from where the file lies."""
+    """The YAML file that describes the item; `poster` is a path from where the file lies, `page` a text or HTML."""
 
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
     year: int | None = None
     poster: str | None = None
+    page: str = ""
     facts: list[Fact] = Field(default_factory=list)
 
 
@@ -62,7 +65,7 @@ def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None
     vectors = _vectors(layout, settings, given, path)
     text = f"{given.title}. {given.description}" if given.description else given.title
     facts = [_index(layout, fact, path) for fact in given.facts]
-    newcomer = Newcomer(text, math.nan if given.year is None else float(given.year), vectors, facts)
+    newcomer = Newcomer(text, math.nan if given.year is None else float(given.year), vectors, facts, page_text(given.page))
 
     trained = registry.load(settings.base_model(model), settings.hyperparameters(dataset, model), layout.model(model), data)
     kernel_ease = registry.hyperparameters("kernel_ease", settings.hyperparameters(dataset, "kernel_ease"))
@@ -105,6 +108,11 @@ def _vectors(layout: Layout, settings: Params, given: Description, path: Path) -
     precision = choose_precision(settings.embed.precision, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
     found = {}
+    if page := page_text(given.page):
+        caches = PageCaches.of(default_folder(), encoder, weights, precision)
+        pages = [Content(f"page of {given.title}", page.encode())]
+        of_pages = embed_pages(encoder, pages, caches, settings.embed.batch_size, device, precision)
+        found[str(Modality.WEB)] = torch.from_numpy(of_pages.vectors[0])
     for modality, content in contents.items():
         cache = VectorCache(default_folder(), encoder.provenance(modality, weights, precision))
         embedded = embed(encoder, modality, [content], cache, choose_batch_size(settings.embed.batch_size, device), device, precision)

@@ -1,6 +1,7 @@
 """The kernels that a model is given: which of what is known of the items, and with which weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import torch
@@ -9,8 +10,8 @@ from torch import Tensor
 
 from mkg4rec import kernels
 from mkg4rec.kernels import Kernel, WeightedSum
-from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Group, Name
+from mkg4rec.models.data import ItemContents, TrainingData
+from mkg4rec.params import Group, Lax, Name
 
 
 class AttributeKernel(Group):
@@ -20,10 +21,18 @@ class AttributeKernel(Group):
     relations: Annotated[list[str], Field(min_length=1)]
 
 
+class Text(StrEnum):
+    """A text of an item: its title and description, or its web page."""
+
+    DESCRIPTION = "description"
+    PAGE = "page"
+
+
 class WordKernel(Group):
-    """Items whose titles and descriptions share words."""
+    """Items whose texts share words; where there are several `of` each item, they are read as one."""
 
     source: Literal["words"]
+    of: Annotated[list[Annotated[Text, Lax]], Field(min_length=1)] = Field(default_factory=lambda: [Text.DESCRIPTION])
 
 
 class VectorKernel(Group):
@@ -65,20 +74,23 @@ KernelWeights = Annotated[dict[Name, Annotated[float, Field(ge=0)]], AfterValida
 
 
 class ContentKernels:
-    """Kernels of one data set. What the data set has not is a kernel of zeros.
-
-    Attributes:
-        kernels: by name.
-    """
+    """Kernels of one data set, each made when it is first asked for. What the data set has not is a kernel of zeros."""
 
     def __init__(self, settings: Mapping[str, KernelSettings], data: TrainingData) -> None:
         self.device = data.train.items.device
         self.num_items = data.num_items
-        self.kernels = {name: _read(kernel, data) for name, kernel in settings.items()}
+        self._settings, self._data = settings, data
+        self._made: dict[str, Kernel] = {}
+
+    def kernel(self, name: str) -> Kernel:
+        """K_m by its name."""
+        if name not in self._made:
+            self._made[name] = _read(self._settings[name], self._data)
+        return self._made[name]
 
     def weighted(self, weights: KernelWeights) -> WeightedSum:
         """Σ_m α_m K_m."""
-        return WeightedSum([(weight, self.kernels[name]) for name, weight in weights.items()], self.num_items)
+        return WeightedSum([(weight, self.kernel(name)) for name, weight in weights.items() if weight], self.num_items)
 
     def between(self, weights: KernelWeights, rows: Tensor, columns: Tensor) -> Tensor:
         """Σ_m α_m K_m of (M,) items with (N,) items: (M, N) in double precision."""
@@ -94,10 +106,15 @@ def _read(settings: KernelSettings, data: TrainingData) -> Kernel:
         case AttributeKernel():
             return kernels.of_attributes(data.read_triplets(), settings.relations, data.num_items)
         case WordKernel():
-            return kernels.of_words(data.read_contents().texts)
+            return kernels.of_words(_texts(data.read_contents(), settings.of))
         case VectorKernel():
             return kernels.of_vectors(data.read_features(settings.modality), data.num_items)
         case YearKernel():
             return kernels.Nearness(data.read_contents().years.numpy(), settings.width)
         case CountKernel():
             return kernels.of_counts(data.read_triplets(), settings.relations, settings.width, data.num_items)
+
+
+def _texts(contents: ItemContents, of: Sequence[Text]) -> list[str]:
+    kinds = {Text.DESCRIPTION: contents.texts, Text.PAGE: contents.pages or [""] * len(contents.texts)}
+    return [" ".join(parts) for parts in zip(*(kinds[kind] for kind in of), strict=True)]

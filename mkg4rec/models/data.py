@@ -1,7 +1,7 @@
 """What a model may learn from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated
 
@@ -46,10 +46,12 @@ class ItemContents:
     Attributes:
         texts: title and description of each item, or the title alone, "" where there is neither.
         years: (items,) float64, NaN where unknown.
+        pages: text of a web page about each item, "" where it has none; none at all where no item has one.
     """
 
     texts: list[str]
     years: Tensor
+    pages: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class TrainingData:
         train, valid: users × items.
         read_triplets: reads the knowledge graph.
         read_features: reads a modality by name.
-        read_contents: reads texts and years.
+        read_contents: reads texts, years and pages.
         read_ratings: reads ratings and dislikes.
         read_item_graph: reads the nearest items of each item by a modality's vectors.
         unseen: (num_items,) bool, the items kept out of training; a model of these interactions draws none as a negative,

@@ -57,7 +57,7 @@ _WIKITEXT = (
 )
 _NOTES = (
     re.compile(r"\[(?:\d{1,3}|(?:note|nb|n) \d{1,3}|(?:citation|clarification) needed|(?:who|when|where|which|by whom)\?|edit)\]"),
-    re.compile(r"(?<=\S)\[[a-z]\](?![\w])"),
+    re.compile(r"(?<=[\w.,;:!?)”’\]])\[[a-z]\](?!\w)"),
     re.compile(r"\((?:[^()]{0,40} )?pronunciation: ?[^()]{0,120}\)|\(listen\)"),
     re.compile(r"\(\s*[;,]?\s*\)"),
 )
@@ -81,7 +81,7 @@ def page_text(page: str) -> str:
 
 def _without_a_layer(text: str) -> str:
     """`text` without the outermost markup, lines kept."""
-    text = _SELF_CLOSED_NOTE.sub(" ", _ESCAPED_AMPERSANDS.sub("&", text))
+    text = _SELF_CLOSED_NOTE.sub("", _ESCAPED_AMPERSANDS.sub("&", text))
     if _TAG.search(text) or _ENTITY.search(text):
         text = _text_of_html(text)
     for pattern, replacement in _WIKITEXT:

@@ -54,18 +54,21 @@ def test_the_list_counts_what_is_there(features: Command) -> None:
     assert [line.split()[:9] for line in stores.splitlines()[1:]] == [
         ["demo", "visual", "catalogue-clip", stores.splitlines()[1].split()[3], "float32", "512", "12", "1", "0"],
         ["demo", "text", "catalogue-clip", stores.splitlines()[1].split()[3], "float32", "512", "12", "1", "1"],
+        ["demo", "web", "catalogue-clip", stores.splitlines()[1].split()[3], "float32", "512", "12", "7", "0"],
     ]
-    assert [line.split()[5] for line in cache.splitlines()[2:]] == ["12", "11"]
+    # The vectors of pages, and those of their chunks among the texts.
+    assert [line.split()[5] for line in cache.splitlines()[2:]] == ["18", "11", "5"]
     assert features("list", "ml-1m").startswith("no features yet")
     assert "no-such-set" in features("list", "no-such-set", code=1)
 
 
 def test_right_features_are_verified_and_wrong_ones_named(features: Command) -> None:
-    assert features("verify", "demo").count(" 0 mismatching\n") == 2
-    write_contents([*ITEMS, 30], redrawn=14)
+    assert features("verify", "demo").count(" 0 mismatching\n") == 3
+    write_contents([*ITEMS, 30], redrawn=14, rewritten=21)
     said = features("verify", "demo", code=1)
     assert "item 14: its content is another one than was embedded\n" in said
-    assert said.count("item 30: the features have no row for it\n") == 2
+    assert "web.parquet: 12 rows, 2 mismatching\n  item 21: its content is another one than was embedded\n" in said
+    assert said.count("item 30: the features have no row for it\n") == 3
     assert said.endswith("error: demo: the features are not those of their inputs; `dvc repro embed@demo` makes them anew.\n")
 
 
@@ -74,30 +77,43 @@ def test_features_of_another_encoder_are_wrong(features: Command) -> None:
     damaged = bytearray(weights.read_bytes())
     damaged[-1] ^= 1
     weights.write_bytes(damaged)
-    assert features("verify", "demo", code=1).count("; weights_sha256 was ") == 2
+    assert features("verify", "demo", code=1).count("; weights_sha256 was ") == 3
     assert "would be embedded again\n  the encoder changed: weights_sha256 was " in features("explain", "demo", "14")
 
 
 def test_an_item_is_explained(features: Command, place: Path) -> None:
     kept = "would not be embedded again\n  the cache has the vector of this content"
-    assert features("explain", "demo", "14").count(kept) == 2
+    assert features("explain", "demo", "14").count(kept) == 3
     assert features("explain", "demo", "m.y").startswith(f"text: {kept}")
     assert "visual: would not be embedded again\n  it has no content in this modality" in features("explain", "demo", "12")
     assert "is '99'" in features("explain", "demo", "99", code=1)
     write_contents(ITEMS, redrawn=14)
     assert features("explain", "demo", "14").startswith("visual: would be embedded again\n  its content changed: sha256 ")
+    write_contents(ITEMS, rewritten=14)
+    said = features("explain", "demo", "14")
+    assert "web: would be embedded again\n  its content changed: sha256 " in said
+    assert "the cache has the vectors of 1 of its 2 chunks: " in said
     shutil.rmtree(place / "cache")
     assert "text: would be embedded again\n  the cache has no vector of this content" in features("explain", "demo", "14")
 
 
+def test_a_page_is_there_where_all_its_chunks_are(features: Command, place: Path) -> None:
+    (folder,) = (place / "cache").glob("*-web-*")
+    shutil.rmtree(folder)
+    said = features("explain", "demo", "14")
+    assert "web: would not be embedded again\n  the cache has no vector of this content" in said
+    assert "the cache has the vectors of 2 of its 2 chunks: " in said
+
+
 def test_after_a_pull_only_what_is_new_is_embedded(features: Command, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(place / "cache")
-    assert features("warm", "demo").count(" vectors put into ") == 2
+    assert features("warm", "demo").count(" vectors put into ") == 3
     write_contents([*ITEMS, 30], redrawn=14)
     embed.main("demo")
     assert capsys.readouterr().out.splitlines() == [
         "visual: 12 images: 2 embedded, 10 from the cache",
         "text: 13 texts: 1 embedded, 12 from the cache",
+        "web: 6 pages: 5 from the cache, the others in 2 chunks, 2 of these embedded",
     ]
 
 

@@ -117,7 +117,7 @@ def test_provenance_tells_modalities_precisions_and_weights_apart(encoder: Encod
         for weights in ("a", "b")
         for precision in (torch.float32, torch.bfloat16)
     }
-    assert len(known) == 8
+    assert len(known) == 12
 
 
 def test_an_unknown_model_is_an_error_with_what_was_meant() -> None:

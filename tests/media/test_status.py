@@ -19,15 +19,17 @@ def test_the_four_statuses() -> None:
 
 
 @pytest.mark.parametrize("items", [pa.array([7, 3]), pa.array(["007", "B3"])])
-def test_two_rows_an_item_in_the_order_of_the_catalogue(items: pa.Array) -> None:
-    rows = status_rows(items, {Modality.TEXT: [GONE, GOOD], Modality.VISUAL: [GOOD, HUGE]})
+def test_a_row_an_item_and_modality_in_the_order_of_the_catalogue(items: pa.Array) -> None:
+    rows = status_rows(items, {Modality.TEXT: [GONE, GOOD], Modality.WEB: [TORN, GOOD], Modality.VISUAL: [GOOD, HUGE]})
     tables.MEDIA_STATUS.check(rows, Path("here"))
     first, second = items.to_pylist()
     assert [tuple(row.values()) for row in rows.to_pylist()] == [
         (first, "visual", "ok", "", "https://host/good"),
         (first, "text", "missing", "not found", "https://host/gone"),
+        (first, "web", "broken", "torn", "https://host/torn"),
         (second, "visual", "too_large", "huge", "https://host/huge"),
         (second, "text", "ok", "", "https://host/good"),
+        (second, "web", "ok", "", "https://host/good"),
     ]
 
 
@@ -60,5 +62,8 @@ def test_the_limit_that_the_error_proposes_is_enough(lacking: int) -> None:
 
 
 def test_the_summary_counts_every_status() -> None:
-    line = summary({Modality.VISUAL: [GOOD, GOOD, GONE, HUGE], Modality.TEXT: [TORN] * 4})
-    assert line == "posters: 2 ok, 1 missing, 0 broken, 1 too large; descriptions: 0 ok, 0 missing, 4 broken, 0 too large"
+    line = summary({Modality.VISUAL: [GOOD, GOOD, GONE, HUGE], Modality.TEXT: [TORN] * 4, Modality.WEB: [GOOD] * 4})
+    assert line == (
+        "posters: 2 ok, 1 missing, 0 broken, 1 too large; descriptions: 0 ok, 0 missing, 4 broken, 0 too large; "
+        "pages: 4 ok, 0 missing, 0 broken, 0 too large"
+    )

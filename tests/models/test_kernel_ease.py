@@ -85,7 +85,7 @@ def _dense(interactions: Interactions, values: Tensor | None = None) -> Tensor:
 def _kernel(model: KernelEase, view: str) -> Tensor:
     every = np.arange(ITEMS)
     return sum(
-        (weight * torch.from_numpy(model.kernels.kernels[name].between(every, every)) for name, weight in VALUES[view].items()),
+        (weight * torch.from_numpy(model.kernels.kernel(name).between(every, every)) for name, weight in VALUES[view].items()),
         torch.zeros(ITEMS, ITEMS, dtype=torch.float64),
     )
 

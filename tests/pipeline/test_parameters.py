@@ -30,6 +30,7 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "datasets.demo.synthetic.seed": (1, {"synthesize@demo"}),
     "datasets.demo.link.min_rating": (4, {"link@demo"}),
     "datasets.demo.media.max_missing_posters": (0.4, {"fetch_media@demo"}),
+    "datasets.demo.media.max_missing_pages": (0.4, {"fetch_media@demo"}),
     "datasets.demo.encoder.epochs": (3, {"encoder@demo"}),
     "datasets.demo.encoder.title_as_text": (True, {"encoder@demo", "embed@demo"}),
     "datasets.demo.kg.hops": (2, {"build_kg@demo"}),

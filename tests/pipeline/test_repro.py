@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mkg4rec import tables
+from mkg4rec import params, tables
 from stages.layout import Layout
 from tests.pipeline.clone import Clone, Finished
 from tests.pipeline.conftest import INTERACTIONS, ITEMS, USERS
@@ -45,13 +45,16 @@ TABLES = {
     LAYOUT.media_status: tables.MEDIA_STATUS,
     LAYOUT.posters: tables.POSTERS,
     LAYOUT.descriptions: tables.DESCRIPTIONS,
+    LAYOUT.pages: tables.PAGES,
     LAYOUT.entities: tables.ENTITIES,
     LAYOUT.relations: tables.RELATIONS,
     LAYOUT.triplets: tables.TRIPLETS,
     LAYOUT.features("visual"): tables.FEATURES,
     LAYOUT.features("text"): tables.FEATURES,
+    LAYOUT.features("web"): tables.FEATURES,
     LAYOUT.item_graph("visual"): tables.ITEM_GRAPH,
     LAYOUT.item_graph("text"): tables.ITEM_GRAPH,
+    LAYOUT.item_graph("web"): tables.ITEM_GRAPH,
     **{LAYOUT.split(part): tables.INTERACTIONS for part in ("train", "valid", "test")},
     **{LAYOUT.per_user(model): tables.PER_USER for model in MODELS},
     **{LAYOUT.top_lists(model): tables.TOP_LISTS for model in MODELS},

@@ -4,6 +4,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -25,11 +26,13 @@ from mkg4rec.sources.descriptions import read_descriptions
 from mkg4rec.sources.freebase import Scan
 from mkg4rec.sources.freebase_names import NameStore
 from mkg4rec.sources.kb4rec import read_links
+from mkg4rec.sources.pages import read_pages
 from mkg4rec.sources.posters import read_posters
 from mkg4rec.sources.synthetic import make_world, publish
 from mkg4rec.sources.synthetic.audience import encounter_probability
 from mkg4rec.sources.synthetic.dump import DAMAGED_LINES
 from mkg4rec.sources.synthetic.publish import movielens_title
+from mkg4rec.sources.synthetic.texts import WORDS, vocabulary
 from mkg4rec.sources.synthetic.world import TASTES, Film, PosterState, Style, World
 from stages import synthesize
 from tests.conftest import ROOT
@@ -154,11 +157,41 @@ def test_sizes_are_those_asked_for(world: World) -> None:
 def test_only_the_announced_files_are_published(world: World, published: Path) -> None:
     archive = at(published, SOURCES.ratings.address)
     expected = {archive, archive.with_name(f"{archive.name}.md5")}
-    expected |= {at(published, getattr(SOURCES, role).address) for role in ("links", "posters", "descriptions", "dump")}
+    expected |= {at(published, getattr(SOURCES, role).address) for role in ("links", "posters", "descriptions", "pages", "dump")}
     posters = set(published.rglob("*.jpg"))
     assert {path for path in published.rglob("*") if path.is_file()} == expected | posters
     state = Counter(film.poster for film in world.films)
     assert len(posters) == state[PosterState.FINE] + state[PosterState.WEB_PAGE] + state[PosterState.TRUNCATED]
+
+
+def test_pages_change_no_other_file(tmp_path: Path) -> None:
+    small = make_world(SMALL)
+    publish(small, SOURCES, tmp_path / "with")
+    publish(small, SOURCES.model_copy(update={"pages": None}), tmp_path / "without")
+    with_pages, without = contents(tmp_path / "with"), contents(tmp_path / "without")
+    assert with_pages.keys() - without.keys() == {str(at(Path(), SOURCES.file("pages").address))}
+    assert {name: with_pages[name] for name in without} == without
+
+
+def test_pages_come_in_every_form_and_tell_the_taste(world: World, published: Path) -> None:
+    path = at(published, SOURCES.file("pages").address)
+    raw = json.loads(path.read_text())
+    assert len(raw) < len(world.films)
+    forms = [None if page is None else "html" if "<p>" in page else "notes" if "[1]" in page else "text" for page in raw.values()]
+    assert set(forms) == {None, "html", "notes", "text"}
+    pages = read_pages(path, pa.int64()).pages
+    assert not any(mark in page for page in pages.values() for mark in ("<", "[1]", "{{", "Random article"))
+
+    def taste_told(page: str) -> int:
+        """By the words of the settings and of the topics."""
+        told = page.casefold()
+        words = [
+            [*WORDS.settings[taste.style.name.lower()], *vocabulary(taste.topic).places, *vocabulary(taste.topic).roles] for taste in TASTES
+        ]
+        return int(np.argmax([sum(told.count(word.casefold()) for word in known) for known in words]))
+
+    right = [taste_told(pages[film.movie_id]) == film.taste for film in world.films if pages.get(film.movie_id)]
+    assert np.mean(right) > 0.85
 
 
 def test_the_archive_has_the_form_of_movielens(world: World, published: Path) -> None:

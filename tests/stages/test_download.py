@@ -19,6 +19,7 @@ FILES = {
     "links": ("ml2fb.txt", b"1\tm.01\r\n"),
     "posters": ("images.csv", b"item,address\n"),
     "descriptions": ("plots.dat", b"1::plot\n"),
+    "pages": ("pages.json", b'{"1": "page"}'),
 }
 DUMP = "freebase.gz", b"\x1f\x8b triplets"
 
@@ -63,7 +64,7 @@ def test_every_file_is_placed_and_told(workspace: Path, server: Server) -> None:
     assert done.returncode == 0, done.stderr
     assert raw(workspace) == FILES
     assert done.stdout.splitlines()[0] == f"ratings: ml.zip, 7,000 bytes, from {server.address('/ml.zip')}"
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5
     assert f"/{DUMP[0]}" not in [request.path for request in server.requests]
 
 

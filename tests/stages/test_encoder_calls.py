@@ -40,13 +40,31 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[Modality]]:
 @pytest.mark.usefixtures("place")
 def test_what_is_new_is_embedded_and_nothing_else(calls: Callable[[], Counter[Modality]]) -> None:
     encoder.main("demo")
-    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12}
+    # A page begins with a chunk of its own, and all end alike.
+    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12, Modality.WEB: 5 + 1}
     assert calls() == {}
 
     write_contents([*ITEMS, *NEW_ITEMS])
-    assert calls() == {Modality.VISUAL: 10, Modality.TEXT: 10}
+    assert calls() == {Modality.VISUAL: 10, Modality.TEXT: 10, Modality.WEB: 10}
     write_contents([*ITEMS, *NEW_ITEMS], redrawn=14)
     assert calls() == {Modality.VISUAL: 1}
+
+
+@pytest.mark.usefixtures("place")
+def test_of_a_page_that_changed_only_the_chunks_that_changed_are_embedded(calls: Callable[[], Counter[Modality]]) -> None:
+    encoder.main("demo")
+    calls()
+    before = pq.read_table(LAYOUT.features("web"))
+    write_contents(ITEMS, rewritten=14)
+    assert calls() == {Modality.WEB: 1}
+    after = pq.read_table(LAYOUT.features("web"))
+    changed = [
+        item for item, *rows in zip(ITEMS, before["vector"].to_pylist(), after["vector"].to_pylist(), strict=True) if rows[0] != rows[1]
+    ]
+    assert changed == [14]
+    write_contents(ITEMS)
+    assert calls() == {}
+    assert pq.read_table(LAYOUT.features("web")).equals(before)
 
 
 @pytest.mark.usefixtures("place")
@@ -57,7 +75,7 @@ def test_a_new_encoder_leaves_the_old_vectors_to_go_back_to(calls: Callable[[], 
 
     set_encoder(seed=1)
     encoder.main("demo")
-    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12}
+    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 12, Modality.WEB: 6}
     assert not pq.read_table(LAYOUT.features("visual")).equals(before[Modality.VISUAL])
 
     set_encoder(seed=0)

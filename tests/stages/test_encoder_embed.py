@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYOUT = Layout("demo")
 ITEMS = list(range(10, 22))
 WITHOUT_POSTER, WITHOUT_TEXT = 12, 15
+WITHOUT_PAGE = (11, 13, 16, 17, 18, 19, 20)
 
 
 @pytest.fixture
@@ -45,8 +46,16 @@ def set_encoder(**values: Any) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params))
 
 
-def write_contents(items: list[int], redrawn: int | None = None) -> None:
-    """Tables as the stages before leave them; the poster of the item `redrawn` is another one than usual."""
+def page(item: int) -> str:
+    """Of some sixty tokens, so that it does not fit into one chunk with another."""
+    return f"A film of {item} nights. " + "It goes on and on, as films of its kind do, and nobody minds. " * 4
+
+
+def write_contents(items: list[int], redrawn: int | None = None, rewritten: int | None = None) -> None:
+    """Tables as the stages before leave them.
+
+    The poster of the item `redrawn` is another one than usual, and the page of the item `rewritten` has another end.
+    """
     colours = [list(COLOURS)[item % 4] for item in items]
     images = [picture(colour, item + (1000 if item == redrawn else 0)) for item, colour in zip(items, colours, strict=True)]
     catalogue = pa.table(
@@ -68,6 +77,9 @@ def write_contents(items: list[int], redrawn: int | None = None) -> None:
         }
     ).filter(pa.array([item != WITHOUT_POSTER for item in items]))
     descriptions = pa.table({"item_id": items, "text": [f"a story in {colour}" for colour in colours], "sha256": [""] * len(items)})
+    with_page = [item for item in items if item not in WITHOUT_PAGE]
+    texts = [f"{page(item)}{'Until now.' if item == rewritten else ''}" for item in with_page]
+    pages = pa.table({"item_id": with_page, "text": texts, "sha256": [""] * len(with_page)})
     entities = pa.table(
         {
             "entity": [*catalogue["entity"].to_pylist(), "m.y", "m.z"],
@@ -78,6 +90,7 @@ def write_contents(items: list[int], redrawn: int | None = None) -> None:
     tables.CATALOGUE.write(catalogue, LAYOUT.catalogue)
     tables.POSTERS.write(posters, LAYOUT.posters)
     tables.DESCRIPTIONS.write(descriptions.filter(pa.array([item != WITHOUT_TEXT for item in items])), LAYOUT.descriptions)
+    tables.PAGES.write(pages, LAYOUT.pages)
     tables.ENTITIES.write(entities, LAYOUT.entities)
 
 
@@ -97,8 +110,11 @@ def test_from_contents_to_features(capsys: pytest.CaptureFixture[str]) -> None:
     assert embedded(capsys) == [
         "visual: 11 images: 11 embedded, 0 from the cache",
         "text: 12 texts: 12 embedded, 0 from the cache",
+        "web: 5 pages: 0 from the cache, the others in 10 chunks, 6 of these embedded",
     ]
-    visual, text = (tables.FEATURES.read(LAYOUT.features(modality)) for modality in ("visual", "text"))
+    visual, text, web = (tables.FEATURES.read(LAYOUT.features(modality)) for modality in ("visual", "text", "web"))
+    assert web["item_id"].to_pylist() == ITEMS
+    assert [item for item, vector in zip(ITEMS, web["vector"].to_pylist(), strict=True) if vector is None] == list(WITHOUT_PAGE)
     assert visual["item_id"].to_pylist() == ITEMS
     assert text["item_id"].to_pylist() == [*ITEMS, None]
     assert text["entity"].to_pylist() == [*(f"m.{item}" for item in ITEMS), "m.y"]
@@ -120,7 +136,7 @@ def test_the_same_again_is_the_same_bytes(place: Path) -> None:
         folders = (LAYOUT.encoder, LAYOUT.features("visual").parent)
         outputs.append({path.name: path.read_bytes() for folder in folders for path in folder.iterdir()})
         (place / "cache").rename(place / run)  # The second run computes all anew.
-    assert len(outputs[0]) == 5
+    assert len(outputs[0]) == 6
     assert outputs[0] == outputs[1]
 
 
@@ -131,7 +147,11 @@ def test_only_what_is_new_is_embedded(capsys: pytest.CaptureFixture[str]) -> Non
     write_contents([*ITEMS, 30, 31])
     assert embedded(capsys)[0] == "visual: 13 images: 2 embedded, 11 from the cache"
     write_contents([*ITEMS, 30, 31], redrawn=14)
-    assert embedded(capsys) == ["visual: 13 images: 1 embedded, 12 from the cache", "text: 14 texts: 0 embedded, 14 from the cache"]
+    assert embedded(capsys) == [
+        "visual: 13 images: 1 embedded, 12 from the cache",
+        "text: 14 texts: 0 embedded, 14 from the cache",
+        "web: 7 pages: 7 from the cache, the others in 0 chunks, 0 of these embedded",
+    ]
     set_encoder(seed=1)
     encoder.main("demo")
     assert embedded(capsys)[0] == "visual: 13 images: 13 embedded, 0 from the cache"

@@ -1,5 +1,6 @@
 """The stage fetch_media as it is run: the real script, a real server, a working directory of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -45,8 +46,12 @@ class Workplace:
         limits: dict[str, float] = self.params["datasets"][DATASET]["media"]
         return limits
 
-    def publish(self, items: list[int] | list[str], posters: str | bytes, descriptions: str | bytes) -> None:
-        """Write what the stages before leave: the catalogue and the downloaded files."""
+    def publish(
+        self, items: list[int] | list[str], posters: str | bytes, descriptions: str | bytes, pages: str | bytes | None = None
+    ) -> None:
+        """Write what the stages before leave: the catalogue and the downloaded files; without `pages`, one of every item."""
+        if pages is None:
+            pages = json.dumps({str(item): f"Page of {item}." for item in items})
         catalogue = {
             "item_id": pa.array(items),
             "entity": pa.array([f"m.0{item}" for item in items]),
@@ -55,7 +60,7 @@ class Workplace:
             "genres": pa.array([["Drama"] for _ in items]),
         }
         tables.CATALOGUE.write(pa.table(catalogue), self.folder / "data" / DATASET / "link" / "catalogue.parquet")
-        for role, content in {"posters": posters, "descriptions": descriptions}.items():
+        for role, content in {"posters": posters, "descriptions": descriptions, "pages": pages}.items():
             path = self.folder / "data" / DATASET / "raw" / role / f"{role}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -143,14 +148,19 @@ def test_every_kind_of_poster_and_description(workplace: Workplace, server: Serv
     plots = {item: f"  The &quot;plot&quot; of {item}. " for item in items} | {2: "N/A", 99: "Not in the catalogue."}
     del plots[3]
     descriptions = description_file(plots) + "3::a broken line\r\n"
+    pages: dict[str, object] = {str(item): f"<p>The <b>page</b> of {item}.<sup class='reference'>[1]</sup>" for item in items}
+    pages |= {"2": None, "3": ["a", "list"], "4": "long" * 2_000_000, "99": "Not in the catalogue.", "x": "Whose?"}
+    del pages["5"]
     workplace.limits["max_missing_posters"] = 0.95
-    workplace.publish(items, poster_file(addresses | {12: "", 13: "ftp://host/13.jpg", 99: server.address("/99.jpg")}), descriptions)
+    posters = poster_file(addresses | {12: "", 13: "ftp://host/13.jpg", 99: server.address("/99.jpg")})
+    workplace.publish(items, posters, descriptions, json.dumps(pages))
 
     output = workplace.succeed()
 
     assert output == (
         "ml-1m: posters: 1 ok, 4 missing, 6 broken, 3 too large; descriptions: 12 ok, 1 missing, 1 broken, 0 too large; "
-        "passed over 0 repeated and 0 unreadable lines of the sources\n"
+        "pages: 10 ok, 2 missing, 1 broken, 1 too large; "
+        "passed over 0 repeated and 1 unreadable lines of the sources, 1 pages of no item that takes part\n"
     )
     assert workplace.statuses("visual") == (
         {1: "ok", 2: "missing", 12: "missing", 13: "missing", 14: "missing"}
@@ -158,9 +168,13 @@ def test_every_kind_of_poster_and_description(workplace: Workplace, server: Serv
         | dict.fromkeys((9, 10, 11), "too_large")
     )
     assert workplace.statuses("text") == dict.fromkeys(items, "ok") | {2: "missing", 3: "broken"}
+    assert workplace.statuses("web") == dict.fromkeys(items, "ok") | {2: "missing", 3: "broken", 4: "too_large", 5: "missing"}
+    assert workplace.table("pages")["text"].to_pylist()[0] == "The page of 1."
     status = workplace.table("status").to_pylist()
     assert all((row["status"] == "ok") == (row["reason"] == "") for row in status)
-    assert [(row["item_id"], row["modality"]) for row in status] == [(item, modality) for item in items for modality in ("visual", "text")]
+    assert [(row["item_id"], row["modality"]) for row in status] == [
+        (item, modality) for item in items for modality in ("visual", "text", "web")
+    ]
     assert workplace.table("posters")["image"].to_pylist() == [IMAGE]
     assert workplace.table("descriptions")["text"].to_pylist()[0] == 'The "plot" of 1.'
     assert not server.asked("/99.jpg")
@@ -242,6 +256,28 @@ def test_too_few_posters_stop_the_stage(workplace: Workplace, server: Server) ->
     assert "posters: 8 ok, 2 missing" in workplace.succeed(), "posters repaired since are seen"
 
 
+def test_too_few_pages_stop_the_stage_before_any_download(workplace: Workplace, server: Server) -> None:
+    items = list(range(1, 11))
+    addresses = {item: server.answer(f"/{item}.jpg", Answer(IMAGE)) for item in items}
+    pages = json.dumps({item: "A page." if item <= 5 else "Abstract not found." for item in items})
+    workplace.publish(items, poster_file(addresses), description_file(dict.fromkeys(items, "A plot.")), pages)
+    message = workplace.fail()
+    assert "5 of 10 pages (50.00%)" in message
+    assert "5 × missing: the source has no page of the item" in message
+    assert "datasets.ml-1m.media.max_missing_pages to at least 0.5" in message
+    assert not server.requests
+
+
+def test_without_a_source_of_pages_every_item_is_without_one(workplace: Workplace, server: Server) -> None:
+    workplace.params["datasets"][DATASET]["sources"]["pages"] = None
+    workplace.limits["max_missing_pages"] = 0.0
+    workplace.publish([1], poster_file({1: server.answer("/1.jpg", Answer(IMAGE))}), description_file({1: "A plot."}))
+    assert "pages: 0 ok, 1 missing" in workplace.succeed()
+    (row,) = (row for row in workplace.table("status").to_pylist() if row["modality"] == "web")
+    assert (row["status"], row["reason"], row["address"]) == ("missing", "the data set has no source of pages", "")
+    assert workplace.table("pages").num_rows == 0
+
+
 def test_too_few_descriptions_stop_the_stage_before_any_download(workplace: Workplace, server: Server) -> None:
     items = list(range(1, 11))
     addresses = {item: server.answer(f"/{item}.jpg", Answer(IMAGE)) for item in items}
@@ -259,6 +295,8 @@ def test_too_few_descriptions_stop_the_stage_before_any_download(workplace: Work
         ("posters", WEB_PAGE, "HTML page"),
         ("descriptions", WEB_PAGE, "HTML page"),
         ("descriptions", b"1::\xff\n", "not UTF-8"),
+        ("pages", WEB_PAGE, "HTML page"),
+        ("pages", '{"1": "cut', "not JSON"),
     ],
 )
 def test_sources_that_cannot_be_read(workplace: Workplace, role: str, content: str | bytes, message: str) -> None:
@@ -280,12 +318,12 @@ def test_the_own_mirror_of_a_synthetic_data_set_answers(workplace: Workplace) ->
 @pytest.mark.mirror
 def test_movielens_1m(workplace: Workplace, mirror: Path) -> None:
     sources = workplace.params["datasets"][DATASET]["sources"]
-    posters, descriptions = (
-        (mirror / sources[role]["address"].removeprefix("https://")).read_bytes() for role in ("posters", "descriptions")
+    posters, descriptions, pages = (
+        (mirror / sources[role]["address"].removeprefix("https://")).read_bytes() for role in ("posters", "descriptions", "pages")
     )
     items = sorted(int(row.split(b"::")[0]) for row in descriptions.split(b"\n") if row)
     workplace.environment["MKG4REC_MIRROR"] = str(mirror)
-    workplace.publish(items, posters, descriptions)
+    workplace.publish(items, posters, descriptions, pages)
     output = workplace.succeed()
-    assert "0 broken, 0 too large; descriptions: 3,845 ok, 36 missing, 0 broken" in output
+    assert "0 broken, 0 too large; descriptions: 3,845 ok, 36 missing, 0 broken, 0 too large; pages: 2,942 ok" in output
     assert workplace.table("posters").num_rows > 3200

@@ -75,6 +75,10 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t" if name.endswith(".tsv") else ","))
 
 
+def _csv(text: str) -> list[list[str]]:
+    return list(csv.reader(text.splitlines()))
+
+
 def _texts(table: pa.Table, *columns: str) -> set[tuple[Any, ...]]:
     return set(zip(*(table[column].to_pylist() for column in columns), strict=True))
 
@@ -101,6 +105,29 @@ def test_files_become_the_tables_of_the_pipeline(workplace: Workplace) -> None:
     attributes = tables.ENTITIES.read(LAYOUT.entities)
     named = {(row["entity"], row["name"]) for row in attributes.to_pylist() if row["item_id"] is None}
     assert named == {(row["entity"], row["name"]) for row in _rows("names.csv")}
+
+
+def test_pages_come_from_a_column(workplace: Workplace) -> None:
+    pages = {"001": "<p>A <i>page</i>.<sup class='reference'>[1]</sup></p>", "002": "N/A"}
+    header, *rows = _csv((workplace.own / "items.csv").read_text(encoding="utf-8"))
+    changed = [[*header, "article"], *([*row, pages.get(row[0], "")] for row in rows)]
+    with (workplace.own / "items.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(changed)
+    workplace.sources["items"]["page"] = "article"
+    workplace.dataset["media"]["max_missing_pages"] = 0.5
+    assert "29 of 30 pages (96.67%) are not there" in workplace.complaint()
+    workplace.dataset["media"]["max_missing_pages"] = 1.0
+    workplace.build()
+    assert _texts(tables.PAGES.read(LAYOUT.pages), "item_id", "text") == {("001", "A page.")}
+    status = {row["item_id"]: row for row in tables.MEDIA_STATUS.read(LAYOUT.media_status).to_pylist() if row["modality"] == "web"}
+    assert (status["001"]["status"], status["001"]["address"]) == ("ok", "items.csv#/001")
+    assert status["002"]["reason"] == "the source has no page of the item"
+
+
+def test_without_a_column_of_pages_there_are_none(workplace: Workplace) -> None:
+    workplace.build()
+    reasons = {row["reason"] for row in tables.MEDIA_STATUS.read(LAYOUT.media_status).to_pylist() if row["modality"] == "web"}
+    assert reasons == {"the data set has no source of pages"}
 
 
 def test_media_status_names_files_and_not_places_on_this_machine(workplace: Workplace) -> None:
