@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mkg4rec import params
-from mkg4rec.device import seed_everything
+from mkg4rec.device import Arithmetic, seed_everything
 from mkg4rec.evaluation.metrics import accuracy
 from mkg4rec.evaluation.ranking import rank
 from mkg4rec.features.store import FeatureMatrix
@@ -19,7 +19,7 @@ from mkg4rec.models.base import AttendsModalities, ClosedForm, Input, Model, Neu
 from mkg4rec.models.data import ItemContents, TrainingData
 from mkg4rec.tables import Modality
 from mkg4rec.training.checkpoints import Checkpoint
-from mkg4rec.training.loop import Arithmetic, fit
+from mkg4rec.training.loop import fit
 from stages.gather import named_modalities
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
@@ -88,10 +88,10 @@ def test_a_model_takes_web_through_its_list_alone(name: str, tmp_path: Path) -> 
     model.save(tmp_path / "model", data)
     assert torch.equal(registry.load(name, values, tmp_path / "model", data).score(users), model.scorer().score(users))
     if isinstance(model, AttendsModalities):
-        shares = model.modality_shares(users, users % data.num_items)
-        assert list(shares) == ALL
-        torch.testing.assert_close(sum(shares.values()), torch.ones(len(users)))
-        assert all((share > 0).all() for share in shares.values())
+        shares = model.modality_attention(users, users % data.num_items)
+        assert model.modalities == ALL
+        torch.testing.assert_close(shares.sum(1), torch.ones(len(users)))
+        assert (shares > 0).all()
 
 
 def test_the_models_are_those_that_read_modalities() -> None:
