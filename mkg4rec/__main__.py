@@ -13,7 +13,6 @@ from mkg4rec.export import mmrec, recbole
 from mkg4rec.report.grid import accuracy_grid, as_text
 from mkg4rec.report.page import verdict
 from mkg4rec.report.summary import read_result, summarize
-from mkg4rec.tables import Modality
 from stages.built import built_dataset
 from stages.layout import Layout
 
@@ -67,7 +66,7 @@ def export(dataset: str, form: str, folder: Path) -> None:
     if form == "recbole":
         recbole.write(built_dataset(Layout(dataset)), target)
     else:
-        mmrec.write(built_dataset(Layout(dataset), Modality), target)
+        mmrec.write(built_dataset(Layout(dataset), mmrec.FEATURES), target)
     for path in sorted(target.iterdir()):
         print(f"{path}: {path.stat().st_size:,} bytes")
 

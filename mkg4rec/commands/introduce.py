@@ -107,16 +107,16 @@ def _vectors(layout: Layout, settings: Params, given: Description, path: Path) -
     device = choose_device(settings.embed.device)
     precision = choose_precision(settings.embed.precision, device)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
-    found = {}
+    batch_size, found = choose_batch_size(settings.embed.batch_size, device), {}
+    for modality, content in contents.items():
+        cache = VectorCache(default_folder(), encoder.provenance(modality, weights, precision))
+        embedded = embed(encoder, modality, [content], cache, batch_size, device, precision)
+        found[str(modality)] = torch.from_numpy(embedded.vectors[0])
     if page := page_text(given.page):
         caches = PageCaches.of(default_folder(), encoder, weights, precision)
         pages = [Content(f"page of {given.title}", page.encode())]
-        of_pages = embed_pages(encoder, pages, caches, settings.embed.batch_size, device, precision)
+        of_pages = embed_pages(encoder, pages, caches, batch_size, device, precision)
         found[str(Modality.WEB)] = torch.from_numpy(of_pages.vectors[0])
-    for modality, content in contents.items():
-        cache = VectorCache(default_folder(), encoder.provenance(modality, weights, precision))
-        embedded = embed(encoder, modality, [content], cache, choose_batch_size(settings.embed.batch_size, device), device, precision)
-        found[str(modality)] = torch.from_numpy(embedded.vectors[0])
     return found
 
 

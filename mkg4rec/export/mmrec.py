@@ -5,7 +5,7 @@ One folder a data set; users and items are numbers from 0 without gaps:
 - `DATASET.inter`: userID, itemID, rating, timestamp, x_label (0 train, 1 valid, 2 test), tab-separated with a header;
 - `image_feat.npy`, `text_feat.npy`: float32, row i the vector of item i. An item without content gets the mean of the others, as
   MMRec's own preprocessing does; which these are is told by `missing_image_feat.csv` and `missing_text_feat.csv`. A modality that no
-  item has gets no file, and MMRec goes without;
+  item has gets no file, and MMRec goes without. It reads these two alone: there is no place for web pages;
 - `u_id_mapping.csv`, `i_id_mapping.csv`: the published identifier of each number;
 - `DATASET.yaml`: to be put into MMRec's `src/configs/dataset/`.
 """

@@ -18,7 +18,7 @@ from mkg4rec.sources.page_text import page_text
 from mkg4rec.sources.published import ItemId, item_id, published_text
 
 LARGEST_PAGE = 5_000_000
-"""Characters; ten times what the longest articles have."""
+"""Characters; what is longer is no article."""
 
 _STUB = re.compile(r"Abstract not found\.|Movie: .*, Genres: \[.*\]", re.DOTALL)
 """What https://github.com/asash/ml1m_dbpedia_abstracts has where DBpedia has no abstract."""

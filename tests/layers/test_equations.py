@@ -143,5 +143,6 @@ def test_cross_modal_block(fusion: Fusion, modalities: list[str]) -> None:
 def test_fusion_says_who_reads_whom() -> None:
     pair = ["visual", "text"]
     assert reads(pair, Fusion.BOTH).tolist() == [[True, True], [True, True]]
+    assert reads(["visual", "text", "web"], Fusion.BOTH).all()
     assert reads(pair, Fusion.TEXT_TO_IMAGE).tolist() == [[True, True], [False, True]]
     assert reads(pair, Fusion.IMAGE_TO_TEXT).tolist() == [[True, False], [True, True]]

@@ -20,15 +20,15 @@ def test_a_new_film_of_a_known_director_is_for_those_who_like_the_director(clone
             films.setdefault(row["tail"], set()).add(row["head"])
     director = max(films, key=lambda entity: len(films[entity]))
     (clone.path / "poster.png").write_bytes(pq.read_table(clone.path / "data/demo/media/posters.parquet")["image"][0].as_py())
-    text = "title: The Sequel\ndescription: Once more.\nposter: poster.png\nfacts:\n"
+    text = "title: The Sequel\ndescription: Once more.\nposter: poster.png\npage: <p>It goes on.</p>\nfacts:\n"
     (clone.path / "new.yaml").write_text(f"{text}  - {{relation: film.film.directed_by, entity: {entities[director]['entity']}}}\n")
 
     told = clone.succeed("python", "-m", "mkg4rec", "introduce", "demo", "ease", "new.yaml", "--to", "introduced").output
 
-    assert "The Sequel: vectors of visual and text, 1 facts" in told
+    assert "The Sequel: vectors of visual and text and web, 1 facts" in told
     scores = NEWCOMER_SCORES.read(clone.path / "introduced/scores.parquet")
     vectors = NEWCOMER_VECTORS.read(clone.path / "introduced/vectors.parquet")
-    assert vectors["modality"].to_pylist() == ["visual", "text"]
+    assert vectors["modality"].to_pylist() == ["visual", "text", "web"]
     train = pq.read_table(clone.path / "data/demo/split/train.parquet").to_pylist()
     items = {entities[film]["item_id"] for film in films[director]}
     fans = {row["user_id"] for row in train if row["item_id"] in items}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mkg4rec import params, tables
+from mkg4rec import tables
 from stages.layout import Layout
 from tests.pipeline.clone import Clone, Finished
 from tests.pipeline.conftest import INTERACTIONS, ITEMS, USERS
