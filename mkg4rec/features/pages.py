@@ -49,18 +49,21 @@ class EmbeddedPages:
 
     Attributes:
         vectors: (pages, D) float32, unit length.
-        cached: how many pages had their vectors in the cache.
-        chunks: how many chunks the others were divided into.
-        computed: how many different ones of these went through the encoder.
+        pooled: how many different pages were divided into chunks and pooled.
+        cached: how many had their vectors in the cache.
+        chunks: of the pages that were pooled.
+        computed: how many different chunks went through the encoder.
     """
 
     vectors: NDArray[np.float32]
+    pooled: int
     cached: int
     chunks: int
     computed: int
 
     def __str__(self) -> str:
-        return f"{self.cached} from the cache, the others in {self.chunks} chunks, {self.computed} of these embedded"
+        of_chunks = f" ({self.computed} of {self.chunks} chunks through the encoder)" if self.pooled else ""
+        return f"{self.pooled} embedded, {self.cached} from the cache{of_chunks}"
 
 
 def page_chunks(encoder: Encoder, page: Content) -> tuple[list[Content], list[int]]:
@@ -90,4 +93,4 @@ def embed_pages(
     caches.pages.write(fresh)
     vectors.update(fresh)
     stacked = np.stack([vectors[page.sha256] for page in pages]) if pages else np.empty((0, encoder.dimension), np.float32)
-    return EmbeddedPages(stacked, len(distinct) - len(missing), len(parts), embedded.computed)
+    return EmbeddedPages(stacked, len(missing), len(distinct) - len(missing), len(parts), embedded.computed)

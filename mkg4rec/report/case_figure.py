@@ -69,10 +69,11 @@ def _canvas(size: tuple[float, float]) -> tuple[Figure, Axes]:
 
 
 def _draw_header(axes: Axes, case: Case, model: str) -> None:
-    names = [shown_name(modality) for modality in case.items[0].shares]
+    *first, last = [shown_name(modality) for modality in case.items[0].shares]
+    names = f"{', '.join(first)} and {last}" if first else last
     hits = sum(item.hit for item in case.items)
     _write(axes, MARGIN, 0.1, f"User {case.user}", size=13, color=INK, weight="bold")
-    explanation = f"What {model} recommends, and the share of its attention that each item's {' and '.join(names)} gets"
+    explanation = f"What {model} recommends, and the share of its attention that each item's {names} gets"
     taken = f" · {hits} of {len(case.items)} taken" if hits else ""
     _write(axes, MARGIN, 0.4, explanation + taken, size=9, color=SOFT)
 

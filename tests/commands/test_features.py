@@ -113,7 +113,7 @@ def test_after_a_pull_only_what_is_new_is_embedded(features: Command, place: Pat
     assert capsys.readouterr().out.splitlines() == [
         "visual: 12 images: 2 embedded, 10 from the cache",
         "text: 13 texts: 1 embedded, 12 from the cache",
-        "web: 6 pages: 5 from the cache, the others in 2 chunks, 2 of these embedded",
+        "web: 6 pages: 1 embedded, 5 from the cache (2 of 2 chunks through the encoder)",
     ]
 
 

@@ -15,7 +15,7 @@ def test_lost_features_come_from_the_memo(clone: Clone) -> None:
     shutil.rmtree(clone.path / ".dvc/cache")
     again = clone.succeed("dvc", "repro", "--single-item", "embed@demo")
     assert again.stages == ["embed@demo"]
-    assert again.output.count(": 0 embedded, ") == 2
+    assert again.output.count(": 0 embedded, ") == 3
     assert {name: data for name, data in clone.contents("data/demo/features").items() if name in features} == features
     assert clone.succeed("git", "status", "--porcelain").output == ""
 

@@ -110,7 +110,7 @@ def test_from_contents_to_features(capsys: pytest.CaptureFixture[str]) -> None:
     assert embedded(capsys) == [
         "visual: 11 images: 11 embedded, 0 from the cache",
         "text: 12 texts: 12 embedded, 0 from the cache",
-        "web: 5 pages: 0 from the cache, the others in 10 chunks, 6 of these embedded",
+        "web: 5 pages: 5 embedded, 0 from the cache (6 of 10 chunks through the encoder)",
     ]
     visual, text, web = (tables.FEATURES.read(LAYOUT.features(modality)) for modality in ("visual", "text", "web"))
     assert web["item_id"].to_pylist() == ITEMS
@@ -150,7 +150,7 @@ def test_only_what_is_new_is_embedded(capsys: pytest.CaptureFixture[str]) -> Non
     assert embedded(capsys) == [
         "visual: 13 images: 1 embedded, 12 from the cache",
         "text: 14 texts: 0 embedded, 14 from the cache",
-        "web: 7 pages: 7 from the cache, the others in 0 chunks, 0 of these embedded",
+        "web: 7 pages: 0 embedded, 7 from the cache",
     ]
     set_encoder(seed=1)
     encoder.main("demo")
