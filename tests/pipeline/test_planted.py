@@ -17,7 +17,7 @@ from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Device, Precision, Train
-from mkg4rec.tables import INTERACTIONS
+from mkg4rec.tables import INTERACTIONS, Modality
 from mkg4rec.training.train import train
 from stages.inputs import indexed, training_data
 from stages.layout import Layout
@@ -64,7 +64,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingData, Intera
     try:
         layout = Layout("demo")
         data = training_data(layout, torch.device("cpu"))
-        features = {modality: data.read_features(modality) for modality in ("visual", "text")}
+        features = {modality: data.read_features(modality) for modality in map(str, Modality)}
         item_graphs = {modality: data.read_item_graph(modality) for modality in features}
         triplets, contents, ratings = data.read_triplets(), data.read_contents(), data.read_ratings()
         test = indexed(INTERACTIONS.read(layout.split("test")), data.user_ids, data.item_ids)
