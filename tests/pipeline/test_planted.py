@@ -15,6 +15,7 @@ from mkg4rec.evaluation.metrics import evaluate
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
+from mkg4rec.models.base import ClosedForm
 from mkg4rec.models.data import TrainingData
 from mkg4rec.params import Device, Precision, Train
 from mkg4rec.tables import INTERACTIONS, Modality
@@ -107,6 +108,19 @@ def test_every_model_learns_what_is_planted(demo: tuple[TrainingData, Interactio
     # What a user took before is never recommended.
     seen = data.train.union(data.valid)
     assert not seen.contains(found.lists.users[:, None], found.lists.items).any()
+
+
+def test_pages_help_where_few_took_an_item(demo: tuple[TrainingData, Interactions]) -> None:
+    data, test = demo
+    settings = params.load(ROOT / "params.yaml")
+    found = {}
+    for name in ("kernel_ease", "kernel_ease_with_web"):
+        model = registry.create("kernel_ease", settings.hyperparameters("demo", name), data)
+        assert isinstance(model, ClosedForm)
+        model.fit()
+        found[name] = evaluate(model.scorer(), data.train, data.valid, test, 10).averages
+    for measure in ("rare_ndcg@20", "among_rare_ndcg@20"):
+        assert found["kernel_ease_with_web"][measure] > 1.05 * found["kernel_ease"][measure]
 
 
 @pytest.mark.slow
