@@ -41,7 +41,7 @@ from mkg4rec.features.provenance import Provenance
 from mkg4rec.media.images import FORMATS
 from mkg4rec.tables import Modality
 
-PREPROCESSING_VERSIONS = {Modality.VISUAL: 2, Modality.TEXT: 1}
+PREPROCESSING_VERSIONS = {Modality.VISUAL: 2, Modality.TEXT: 1, Modality.WEB: 1}
 """To be raised when `Encoder.prepare` makes another input of the same content."""
 
 _LEAST_REDUCED = 2
