@@ -504,7 +504,7 @@ class Params(Group):
         return self.models[model]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML in which 1e-05 is a number, as YAML 1.2 has it and dvc writes it."""
 
 
