@@ -83,6 +83,7 @@ def test_a_parameter_rebuilds_the_model_that_it_concerns(clone: Clone, key: str,
     assert ran == ["validate", *before, "gather@demo", *of_model, "report@demo", "describe@demo"]
 
 
+@pytest.mark.slow
 def test_a_variant_is_its_model_with_other_values(clone: Clone) -> None:
     path = clone.path / "params.yaml"
     variant = "models:\n  ease_strong: {variant_of: ease, regularization: 500}\n"
@@ -112,6 +113,7 @@ def test_a_repeat_trains_and_tests_once_more(clone: Clone) -> None:
     assert json.loads(clone.read("metrics/demo/ease.json"))["ndcg@20"] == found[1]
 
 
+@pytest.mark.slow
 def test_a_model_is_tested_on_items_that_it_never_saw(clone: Clone) -> None:
     clone.set("run.cold", "[ease, multi_kg4rec]")
     repro = clone.succeed("dvc", "repro")
@@ -148,6 +150,7 @@ def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     assert repro.stages == ["validate", "gather@demo", "train@demo-ease", "evaluate@demo-ease", "case_study@demo-ease"]
 
 
+@pytest.mark.slow
 def test_another_user_is_shown_without_training(clone: Clone) -> None:
     clone.set("case_study.users", "[7]")
     repro = clone.succeed("dvc", "repro")

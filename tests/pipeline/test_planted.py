@@ -97,7 +97,13 @@ def trained(demo: tuple[TrainingData, Interactions], tmp_path_factory: pytest.Te
     return train_once
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if name != "popularity"])
+SLOW = {"convncf", "egra", "mkgat", "spectralcf"}
+"""Models that train for longest on the demo catalogue; `make test` has them on the checkerboard."""
+
+NAMES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in registry.names() if name != "popularity"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_model_learns_what_is_planted(demo: tuple[TrainingData, Interactions], trained: Callable[..., Scorer], name: str) -> None:
     data, test = demo
     found = evaluate(trained(name), data.train, data.valid, test, 10)
