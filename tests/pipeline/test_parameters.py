@@ -159,6 +159,7 @@ def test_another_user_is_shown_without_training(clone: Clone) -> None:
     assert "divides its attention for user 7" in clone.read("reports/demo/index.html")
 
 
+@pytest.mark.slow
 def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:
     clone.set("http.backoff", 0.25)
     repro = clone.succeed("dvc", "repro")

@@ -97,7 +97,7 @@ def trained(demo: tuple[TrainingData, Interactions], tmp_path_factory: pytest.Te
     return train_once
 
 
-SLOW = {"convncf", "egra", "mkgat", "spectralcf"}
+SLOW = {"convncf", "egra", "mkgat", "multi_kg4rec", "spectralcf"}
 """Models that train for longest on the demo catalogue; `make test` has them on the checkerboard."""
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in registry.names() if name != "popularity"]
