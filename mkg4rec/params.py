@@ -14,12 +14,9 @@ import yaml
 from pydantic import Discriminator, Field, PlainValidator, Tag, ValidationError, model_validator
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.group import MEMBERS as MEMBERS
-from mkg4rec.group import VARIANT_OF as VARIANT_OF
+from mkg4rec.group import MEMBERS, VARIANT_OF
 from mkg4rec.group import Group as Group
-from mkg4rec.mistakes import check_names
-from mkg4rec.mistakes import explain as explain
-from mkg4rec.mistakes import line_of as line_of
+from mkg4rec.mistakes import check_names, explain
 from mkg4rec.own_params import InteractionsFile, ItemsFile, LinksFile, LocalPath, NamesFile, TriplesFile
 from mkg4rec.own_params import RecBoleSources as RecBoleSources
 

@@ -25,12 +25,13 @@ from mkg4rec.media.contents import (
 from mkg4rec.media.fetching import Poster, fetch_posters
 from mkg4rec.media.journal import Journal
 from mkg4rec.media.status import Failure, Outcome, check_share, status_rows, summary
-from mkg4rec.params import FileSources, Params, RecBoleSources, Sources
+from mkg4rec.params import DatasetMedia, FileSources, Params, RecBoleSources, Sources
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import Descriptions, read_descriptions
 from mkg4rec.sources.own.items import descriptions_of, find_pictures, pages_in
 from mkg4rec.sources.pages import Pages, read_pages
 from mkg4rec.sources.posters import PosterAddresses, read_posters
+from mkg4rec.sources.published import ItemId
 from mkg4rec.sources.published_contents import covered, described
 from mkg4rec.tables import Modality
 from stages import run
@@ -60,9 +61,7 @@ def _fetch(settings: Params, layout: Layout, sources: Sources, item_ids: pa.Arra
     text = description_outcomes(items, published, (sources.descriptions or sources.file("metadata")).address)
     check_share(text, Modality.TEXT, chosen.media.max_missing_descriptions, f"{limit}_descriptions")
     pages = read_pages(layout.raw_file("pages"), item_ids.type) if sources.pages else Pages()
-    web = page_outcomes(items, pages, sources.pages.address if sources.pages else None)
-    if sources.pages:
-        check_share(web, Modality.WEB, chosen.media.max_missing_pages, f"{limit}_pages")
+    web = _enough_pages(items, pages, sources.pages.address if sources.pages else None, layout, chosen.media)
 
     candidates = poster_candidates(items, listed, chosen.media.isbn_covers)
     downloader = Downloader.from_environment(settings.http, layout.mirror)
@@ -106,9 +105,7 @@ def _take(settings: Params, layout: Layout, sources: FileSources | RecBoleSource
     if sources.has_descriptions:
         check_share(text, Modality.TEXT, allowed.max_missing_descriptions, f"{limit}_descriptions")
     pages = pages_in(described_items) if sources.has_pages else Pages()
-    web = page_outcomes(items, pages, sources.items_file if sources.has_pages else None)
-    if sources.has_pages:
-        check_share(web, Modality.WEB, allowed.max_missing_pages, f"{limit}_pages")
+    web = _enough_pages(items, pages, sources.items_file if sources.has_pages else None, layout, allowed)
     pictures = find_pictures(layout.raw("posters"), items)
     found = decode_pictures(pictures.of_items, settings.media)
     visual = picture_outcomes(items, pictures.of_items, found)
@@ -118,6 +115,14 @@ def _take(settings: Params, layout: Layout, sources: FileSources | RecBoleSource
     _write(layout, item_ids, outcomes, found, published, pages)
     told = summary(outcomes)
     print(f"{layout.dataset}: {told}; passed over {pictures.unknown:,} images of no item that takes part, {pictures.repeated:,} repeated")
+
+
+def _enough_pages(items: list[ItemId], pages: Pages, source: str | None, layout: Layout, allowed: DatasetMedia) -> list[Outcome]:
+    """What became of each item's page; too many missing are an error, but for a data set that has no source of pages."""
+    web = page_outcomes(items, pages, source)
+    if source is not None:
+        check_share(web, Modality.WEB, allowed.max_missing_pages, f"datasets.{layout.dataset}.media.max_missing_pages")
+    return web
 
 
 def _write(

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.files import replacing
+from mkg4rec.group import MEMBERS
 from mkg4rec.imports import ROOT, imported_files
 from mkg4rec.models import registry
 from mkg4rec.models.base import Input, Model, Neural
-from mkg4rec.params import MEMBERS, Train
+from mkg4rec.params import Train
 from mkg4rec.tables import Modality
 from stages import run
 from stages.layout import Layout

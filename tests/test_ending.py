@@ -15,11 +15,11 @@ def ended(*command: str, closed: str, unbuffered: bool = False) -> tuple[int, st
     """Exit code of a process whose `closed` stream is a pipe without a reader, and what the other stream has."""
     reading, writing = os.pipe()
     os.close(reading)
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {closed: writing}
+    stdout, stderr = (writing if closed == name else subprocess.PIPE for name in ("stdout", "stderr"))
     environment = os.environ | {"PYTHONUNBUFFERED": "1" if unbuffered else ""}
     try:
         program = [sys.executable, "-m", *command]
-        finished = subprocess.run(program, cwd=ROOT, env=environment, text=True, check=False, **streams)  # type: ignore[call-overload]
+        finished = subprocess.run(program, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, text=True, check=False)
     finally:
         os.close(writing)
     return finished.returncode, finished.stderr if closed == "stdout" else finished.stdout

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.mistakes import explain
 from mkg4rec.models.base import ClosedForm, Model, Neural
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import PARAMS_FILE, Group, Params, explain
+from mkg4rec.params import PARAMS_FILE, Group, Params
 
 INFRASTRUCTURE = {
     "base",

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mkg4rec.params import line_of
+from mkg4rec.mistakes import line_of
 from tests.conftest import ROOT
 
 _PRIVATE = ("MKG4REC_", "DVC_", "GIT_", "XDG_", "PYTHONPYCACHEPREFIX")

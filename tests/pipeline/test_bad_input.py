@@ -2,7 +2,7 @@
 
 import pytest
 
-from mkg4rec.params import line_of
+from mkg4rec.mistakes import line_of
 from stages.layout import Layout
 from tests.pipeline.clone import Clone
 
