@@ -1,6 +1,19 @@
-"""What every group of parameters is, and the keys of an entry under `models:` that are no hyper-parameters of its own."""
+"""What every group of parameters is, the types of values in it, and the keys of an entry under `models:` that no model takes."""
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PARAMS_FILE = Path("params.yaml")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(ge=1)]
+
+# StrEnum members arrive as plain strings from YAML, which strict mode would refuse.
+Lax = Field(strict=False)
 
 VARIANT_OF = "variant_of"
 """The key that makes an entry under `models:` another one's ablation: its values stand over those of that one."""

@@ -14,6 +14,7 @@ PLUMBING = frozenset(
     for path in (
         "mkg4rec/__init__.py",
         "mkg4rec/cores.py",
+        "mkg4rec/dataset_params.py",
         "mkg4rec/device.py",
         "mkg4rec/ending.py",
         "mkg4rec/errors.py",

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mkg4rec.dataset_params import Link
 from mkg4rec.errors import PipelineError
-from mkg4rec.params import Link
 from mkg4rec.tables import CATALOGUE, INTERACTIONS
 
 

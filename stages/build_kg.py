@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkg4rec import params
+from mkg4rec.dataset_params import DatasetKg, KgSource
 from mkg4rec.download.downloader import Downloader, DownloadError, Reason
 from mkg4rec.download.pinned import PinnedFile, read_pinned
 from mkg4rec.errors import PipelineError
 from mkg4rec.graph import knowledge
-from mkg4rec.params import DatasetKg, KgSource, Params
+from mkg4rec.params import Params
 from mkg4rec.sources import freebase
 from mkg4rec.sources.fact_cache import FactCache, default_folder, look_up
 from mkg4rec.sources.neighbourhoods import Neighbourhood

@@ -10,11 +10,12 @@ from mkg4rec import params
 from mkg4rec.device import choose_device
 from mkg4rec.errors import PipelineError
 from mkg4rec.files import replacing
+from mkg4rec.group import PARAMS_FILE
 from mkg4rec.mistakes import line_of
 from mkg4rec.models import registry
 from mkg4rec.models.base import AttendsModalities
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import PARAMS_FILE, Params
+from mkg4rec.params import Params
 from mkg4rec.report.case_figure import draw_case
 from mkg4rec.report.case_study import attention_table, build_cases, of_users, pick_users, render_cases
 from mkg4rec.tables import ATTENTION, CATALOGUE, POSTERS, TOP_LISTS

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mkg4rec import params, tables
+from mkg4rec import dataset_params, params, tables
+from mkg4rec.dataset_params import FileSources, SourceFile, Sources
 from mkg4rec.download.addresses import published_name
 from mkg4rec.download.downloader import Downloader
 from mkg4rec.download.failure import without_password
 from mkg4rec.files import replacing
-from mkg4rec.params import FileSources, RecBoleSources, SourceFile
+from mkg4rec.own_params import RecBoleSources
 from mkg4rec.sources.own.description import own_files
 from mkg4rec.sources.own.graph import read_links, read_names, read_triples
 from mkg4rec.sources.own.interactions import read_interactions
@@ -22,7 +23,7 @@ from mkg4rec.sources.own.items import picture_files, read_items, titled_items
 from stages import run
 from stages.layout import Layout
 
-ROLES = tuple(role for role in params.ROLES if role != "dump")
+ROLES = tuple(role for role in dataset_params.ROLES if role != "dump")
 """The published files that lie in `data/X/raw`; `fetch_dump` has the dump."""
 
 
@@ -30,7 +31,7 @@ def main(dataset: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
     sources = settings.dataset(dataset).sources
-    if isinstance(sources, params.Sources):
+    if isinstance(sources, Sources):
         downloader = Downloader.from_environment(settings.http, layout.mirror)
         for role in ROLES:
             source: SourceFile | None = getattr(sources, role)

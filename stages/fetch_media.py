@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mkg4rec import params, tables
+from mkg4rec.dataset_params import DatasetMedia, FileSources, Sources
 from mkg4rec.download.downloader import Downloader
 from mkg4rec.errors import PipelineError
 from mkg4rec.media.brought import decode_pictures, picture_outcomes
@@ -25,7 +26,8 @@ from mkg4rec.media.contents import (
 from mkg4rec.media.fetching import Poster, fetch_posters
 from mkg4rec.media.journal import Journal
 from mkg4rec.media.status import Failure, Outcome, check_share, status_rows, summary
-from mkg4rec.params import DatasetMedia, FileSources, Params, RecBoleSources, Sources
+from mkg4rec.own_params import RecBoleSources
+from mkg4rec.params import Params
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import Descriptions, read_descriptions
 from mkg4rec.sources.own.items import descriptions_of, find_pictures, pages_in

@@ -39,7 +39,7 @@ class Layout:
         return self.data / "dump.json"
 
     def raw(self, role: str) -> Path:
-        """The folder of one published file: one of `params.ROLES` but the dump, or `triples`, which are the user's own.
+        """The folder of one published file: one of `dataset_params.ROLES` but the dump, or `triples`, which are the user's own.
 
         In that of a file that the data set does not have, a note.
         """

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkg4rec import params, tables
-from mkg4rec.params import KgSource
+from mkg4rec.dataset_params import OWN_FORMATS, KgSource
 from mkg4rec.selection import select
 from mkg4rec.sources.kb4rec import Links, read_links
 from stages import run
@@ -16,7 +16,7 @@ def main(dataset: str) -> None:
     chosen = params.load().dataset(dataset)
     interactions = tables.INTERACTIONS.read(layout.interactions)
     items = tables.ITEMS.read(layout.items)
-    if chosen.sources.format in params.OWN_FORMATS:
+    if chosen.sources.format in OWN_FORMATS:
         links = Links(tables.LINKS.read(layout.brought("links", tables.LINKS)), repeats=0)
     else:
         links = read_links(layout.raw_file("links"), items["item_id"].type)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from mkg4rec import params, tables
-from mkg4rec.params import SourceFormat
+from mkg4rec.dataset_params import SourceFormat
 from mkg4rec.sources import amazon_books, movielens
 from mkg4rec.sources.kb4rec import read_links
 from mkg4rec.sources.ratings import Published, described_items, latest_ratings

@@ -1,6 +1,7 @@
 """Make a synthetic data set and publish it as a mirror; that of a published data set has no host in it."""
 
 from mkg4rec import params
+from mkg4rec.dataset_params import Sources
 from mkg4rec.files import replacing
 from mkg4rec.sources.synthetic import make_world, publish
 from stages import run
@@ -11,7 +12,7 @@ def main(dataset: str) -> None:
     described = params.load().dataset(dataset)
     with replacing(Layout(dataset).mirror) as folder:
         folder.mkdir()
-        if described.synthetic is None or not isinstance(described.sources, params.Sources):
+        if described.synthetic is None or not isinstance(described.sources, Sources):
             # DVC warns of an empty folder whenever it meets one.
             (folder / "published.txt").write_text("This data set is read from the addresses in params.yaml.\n", encoding="utf-8")
             print(f"{dataset}: published data: nothing to synthesise")

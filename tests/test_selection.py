@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mkg4rec.dataset_params import Link
 from mkg4rec.errors import PipelineError
-from mkg4rec.params import Link
 from mkg4rec.selection import k_core, select
 from mkg4rec.sources import movielens
 from mkg4rec.sources.kb4rec import read_links

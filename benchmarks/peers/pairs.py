@@ -13,9 +13,9 @@ from benchmarks.peers.ours import Ours
 from benchmarks.peers.theirs import RecBole
 from mkg4rec import params
 from mkg4rec.device import seed_everything
+from mkg4rec.group import Group
 from mkg4rec.models import registry
 from mkg4rec.models.base import Neural
-from mkg4rec.params import Group
 from stages.inputs import training_data
 from stages.layout import Layout
 

@@ -18,12 +18,13 @@ from mkg4rec.features.contents import Content
 from mkg4rec.features.embedding import choose_batch_size, embed
 from mkg4rec.features.encoder import load, weights_sha256
 from mkg4rec.features.pages import PageCaches, embed_pages
+from mkg4rec.group import Group
 from mkg4rec.media.images import UnusableImageError, decoded_size
 from mkg4rec.mistakes import explain
 from mkg4rec.models import registry
 from mkg4rec.models.kernel_ease import KernelEaseHyperparameters
 from mkg4rec.newcomers import Newcomer, NewcomerScores, places
-from mkg4rec.params import Group, Params
+from mkg4rec.params import Params
 from mkg4rec.sources.page_text import page_text
 from mkg4rec.tables import CATALOGUE, ENTITIES, NEWCOMER_SCORES, NEWCOMER_VECTORS, RELATIONS, Modality
 from stages.inputs import training_data

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from mkg4rec.device import Arithmetic
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.group import Count, Group, Lax
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Group, Lax
 from mkg4rec.tables import ITEM_VECTORS, USER_VECTORS, Table
 from mkg4rec.training.losses import Loss, Similarity, bpr, sampled_softmax, softmax
 from mkg4rec.training.samplers import NegativeItems, shuffled_batches

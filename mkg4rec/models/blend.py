@@ -14,11 +14,11 @@ from mkg4rec.device import Arithmetic
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.group import Group, Name
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
 from mkg4rec.models.base import WEIGHTS, ClosedForm, Input, Neural
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Group, Name
 from mkg4rec.training.checkpoints import Checkpoint
 from mkg4rec.training.loop import SELECTION, fit
 

@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from mkg4rec.group import Count, Group
 from mkg4rec.models.base import DotProduct, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Group
 from mkg4rec.training.losses import squared_norm
 
 

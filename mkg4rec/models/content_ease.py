@@ -13,11 +13,11 @@ from torch import Tensor
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import Triplets
+from mkg4rec.group import Group
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, gram_matrix, zero_diagonal_regression
-from mkg4rec.params import Group
 from mkg4rec.tuning.space import Range
 
 

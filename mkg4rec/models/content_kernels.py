@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor
 
 from mkg4rec import kernels
+from mkg4rec.group import Group, Lax, Name
 from mkg4rec.kernels import Kernel, WeightedSum
 from mkg4rec.models.data import ItemContents, TrainingData
-from mkg4rec.params import Group, Lax, Name
 
 
 class AttributeKernel(Group):

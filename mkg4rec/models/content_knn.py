@@ -9,12 +9,12 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
+from mkg4rec.group import Count, Group, Name
 from mkg4rec.kernels import BLOCK
 from mkg4rec.models.base import Input
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel
-from mkg4rec.params import Count, Group, Name
 from mkg4rec.tuning.space import Range
 
 

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
+from mkg4rec.group import Count
 from mkg4rec.layers.interaction_map import ConvolutionTower
 from mkg4rec.models.base import NeuralHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.pairwise import Pairwise
-from mkg4rec.params import Count
 from mkg4rec.progress import progress
 from mkg4rec.training.blocks import sum_over_blocks
 from mkg4rec.training.losses import bpr, squared_norm

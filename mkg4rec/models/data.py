@@ -12,8 +12,8 @@ from torch import Tensor
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
 from mkg4rec.graph.item_graph import ItemGraph
+from mkg4rec.group import Name
 from mkg4rec.interactions import Interactions
-from mkg4rec.params import Name
 
 
 def _each_once(modalities: list[Name]) -> list[Name]:

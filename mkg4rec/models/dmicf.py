@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mkg4rec.graph.bipartite import symmetric_normalised
+from mkg4rec.group import Count
 from mkg4rec.layers.intents import IntentEncoder
 from mkg4rec.models.base import DotProduct, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count
 from mkg4rec.training.losses import Loss, sampled_softmax
 
 GROUP = 64

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mkg4rec.group import Group
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, gram_matrix, zero_diagonal_regression
-from mkg4rec.params import Group
 from mkg4rec.tuning.space import Range
 
 

@@ -21,13 +21,13 @@ from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.graph.nearest import by_features
 from mkg4rec.graph.sparse import SparseProduct
+from mkg4rec.group import Count
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.freedom import Freedom, FreedomHyperparameters
 from mkg4rec.models.item_graphs import ModalityWeights, user_means
 from mkg4rec.models.lightgcn import LightGcn, LightGcnHyperparameters
-from mkg4rec.params import Count
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.checkpoints import Checkpoint
 from mkg4rec.training.loop import fit

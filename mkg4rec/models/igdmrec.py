@@ -21,13 +21,13 @@ from torch.optim import Adam
 from mkg4rec.graph.item_graph import ItemGraph, blended
 from mkg4rec.graph.nearest import by_co_interactions, by_similarity
 from mkg4rec.graph.sparse import SparseProduct
+from mkg4rec.group import Count, Share
 from mkg4rec.layers.diffusion import Diffusion, RowDenoiser
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_graphs import ItemGraphHyperparameters, joint_graph
 from mkg4rec.models.lightgcn import LightGcn
-from mkg4rec.params import Count, Share
 from mkg4rec.progress import progress
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.samplers import shuffled_batches

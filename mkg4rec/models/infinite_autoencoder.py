@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.group import Count, Group
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, ClosedForm
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Group
 from mkg4rec.tuning.space import Choice, Range
 
 

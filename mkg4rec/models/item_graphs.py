@@ -6,10 +6,10 @@ from pydantic import Field
 
 from mkg4rec.graph.item_graph import ItemGraph, blended
 from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.group import Count, Name
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.lightgcn import LightGcnHyperparameters
-from mkg4rec.params import Count, Name
 
 ModalityWeights = Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 """The part that each modality has in what they say together."""

@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mkg4rec.group import Count, Group
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, gram_rows
-from mkg4rec.params import Count, Group
 from mkg4rec.tuning.space import Range
 
 

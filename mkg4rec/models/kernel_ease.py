@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.group import Group, Name, Share
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, Input
@@ -27,7 +28,6 @@ from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagon
 from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import EXAMPLE_OF_BLOCKS, ItemWeightsModel, cross_gram, zero_diagonal_solution
-from mkg4rec.params import Group, Name, Share
 from mkg4rec.tuning.space import Range
 
 DENSE_COLUMNS, DENSE_ITEMS = 4, 4

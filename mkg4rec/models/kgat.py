@@ -9,11 +9,11 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
+from mkg4rec.group import Lax
 from mkg4rec.layers.aggregators import AGGREGATORS, Aggregator
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel
-from mkg4rec.params import Lax
 from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 
 

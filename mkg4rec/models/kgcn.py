@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mkg4rec.graph.receptive_field import sample_receptive_field
+from mkg4rec.group import Count, Lax
 from mkg4rec.layers.user_relation import Aggregation, Aggregator, user_relation_attention
 from mkg4rec.models.base import Input, NeuralHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.pairwise import Pairwise
-from mkg4rec.params import Count, Lax
 
 BLOCK = 2**18
 """Numbers that the largest tensor of a block of scores holds: 1 MB, which stays in a processor's cache."""

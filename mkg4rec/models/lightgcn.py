@@ -10,11 +10,11 @@ from torch import Tensor
 
 from mkg4rec.graph.bipartite import bipartite_graph, partly_normalised, symmetric_normalised
 from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
+from mkg4rec.group import Count, Group
 from mkg4rec.layers.light_convolution import light_convolution
 from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.message_passing import MessagePassing, Messages
-from mkg4rec.params import Count, Group
 from mkg4rec.training.losses import squared_norm
 
 

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import CollaborativeGraph, Triplets
+from mkg4rec.group import Lax
 from mkg4rec.layers.transe import TransE
 from mkg4rec.layers.triplet_attention import Aggregation, Neighbourhoods, TripletLayer
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeGraphHyperparameters, KnowledgeGraphModel
 from mkg4rec.models.message_passing import Messages
-from mkg4rec.params import Lax
 from mkg4rec.ragged import entries_of
 
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from mkg4rec.errors import PipelineError
 from mkg4rec.graph.neighbours import neighbour_sequences
 from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.group import Count, Lax
 from mkg4rec.layers.bi_interaction import BiInteraction
 from mkg4rec.layers.cross_modal import CrossModalBlock, Fusion, attention_mask, reads
 from mkg4rec.layers.modality import ModalFeatures
 from mkg4rec.models.base import AttendsModalities, Input
 from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel, per_modality
-from mkg4rec.params import Count, Lax
 from mkg4rec.tuning.space import Choice, Range
 
 

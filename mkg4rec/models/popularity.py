@@ -7,9 +7,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.group import Group
 from mkg4rec.models.base import WEIGHTS, ClosedForm
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Group
 
 
 class PopularityHyperparameters(Group):

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.group import PARAMS_FILE, Group
 from mkg4rec.mistakes import explain
 from mkg4rec.models.base import ClosedForm, Model, Neural
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import PARAMS_FILE, Group, Params
+from mkg4rec.params import Params
 
 INFRASTRUCTURE = {
     "base",

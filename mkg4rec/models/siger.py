@@ -19,6 +19,7 @@ from mkg4rec.graph import augmentation
 from mkg4rec.graph.bipartite import symmetric_normalised
 from mkg4rec.graph.item_graph import ItemGraph, blended
 from mkg4rec.graph.nearest import by_co_interactions
+from mkg4rec.group import Count, Lax
 from mkg4rec.interactions import Interactions
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.layers.perturbation import modulus_perturbed
@@ -26,7 +27,6 @@ from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_graphs import ItemGraphHyperparameters, modality_graphs, user_means
 from mkg4rec.models.lightgcn import LightGcn
-from mkg4rec.params import Count, Lax
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.tuning.space import Range
 

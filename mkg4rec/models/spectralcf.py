@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mkg4rec.graph.bipartite import identity_plus_laplacian
+from mkg4rec.group import Count
 from mkg4rec.models.base import DotProduct, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count
 from mkg4rec.training.losses import squared_norm
 
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from mkg4rec.device import Arithmetic
+from mkg4rec.group import Count, Group
 from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
 from mkg4rec.models.data import TrainingData
-from mkg4rec.params import Count, Group
 from mkg4rec.training.checkpoints import Checkpoint
 from mkg4rec.training.loop import fit
 from mkg4rec.training.losses import Loss, Similarity

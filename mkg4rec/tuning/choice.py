@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from mkg4rec.files import replacing
-from mkg4rec.params import PARAMS_FILE
+from mkg4rec.group import PARAMS_FILE
 
 
 def write_tuned(dataset: str, model: str, values: dict[str, Any], remark: str, path: Path = PARAMS_FILE) -> None:

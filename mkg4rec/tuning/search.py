@@ -14,9 +14,10 @@ from typing import Any
 
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
+from mkg4rec.group import PARAMS_FILE
 from mkg4rec.imports import imported_files
 from mkg4rec.models import registry
-from mkg4rec.params import PARAMS_FILE, Params
+from mkg4rec.params import Params
 from mkg4rec.progress import meter
 from mkg4rec.training.loop import SELECTION
 from mkg4rec.tuning import record

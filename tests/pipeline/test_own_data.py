@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from mkg4rec.params import FileSources, RecBoleSources
+from mkg4rec.dataset_params import FileSources
+from mkg4rec.own_params import RecBoleSources
 from mkg4rec.tables import CATALOGUE
 from stages.layout import Layout
 from tests.conftest import ROOT

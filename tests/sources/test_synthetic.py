@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mkg4rec import params
+from mkg4rec.dataset_params import Sources, Synthetic
 from mkg4rec.errors import PipelineError
-from mkg4rec.params import Sources, Synthetic
 from mkg4rec.sources import movielens
 from mkg4rec.sources.descriptions import read_descriptions
 from mkg4rec.sources.freebase import Scan

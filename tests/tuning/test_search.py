@@ -7,7 +7,7 @@ import pytest
 
 from mkg4rec import params
 from mkg4rec.errors import PipelineError
-from mkg4rec.params import PARAMS_FILE
+from mkg4rec.group import PARAMS_FILE
 from mkg4rec.tuning.search import search_space, tune
 from tests.conftest import ROOT
 

@@ -6,9 +6,8 @@ import pytest
 from pydantic import Field
 
 from mkg4rec import params
-from mkg4rec.group import MEMBERS
+from mkg4rec.group import MEMBERS, Count, Group
 from mkg4rec.models import registry
-from mkg4rec.params import Count, Group
 from mkg4rec.tuning.space import Choice, Range, declared
 from tests.conftest import ROOT
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from mkg4rec.group import Count, Group
 from mkg4rec.models.blocks.directions import Correlations, Directions, leading_directions
 from mkg4rec.models.blocks.equations import Equations, RidgeEquations
 from mkg4rec.models.blocks.matrix import Block, BlockMatrix, LowRankAndBlocks
 from mkg4rec.models.blocks.neighbourhoods import clusters, neighbourhoods
 from mkg4rec.models.item_weights import zero_diagonal_solution
-from mkg4rec.params import Count, Group
 from mkg4rec.progress import progress
 
 RIDGE = 1e-5

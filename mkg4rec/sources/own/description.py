@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mkg4rec.dataset_params import FileSources
 from mkg4rec.errors import PipelineError
 from mkg4rec.own_params import LocalPath, RecBoleSources, TableFile
-from mkg4rec.params import FileSources
 from mkg4rec.sources.own.columns import TableSource
 
 

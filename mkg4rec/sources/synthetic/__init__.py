@@ -16,7 +16,7 @@ What is planted, so that a model can be asked whether it found it:
 
 import numpy as np
 
-from mkg4rec.params import Synthetic
+from mkg4rec.dataset_params import Synthetic
 from mkg4rec.sources.synthetic.audience import draw_ratings, draw_viewers, film_appeal
 from mkg4rec.sources.synthetic.catalogue import draw_films
 from mkg4rec.sources.synthetic.knowledge import draw_knowledge

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from mkg4rec.dataset_params import Sources
 from mkg4rec.download.addresses import Mirror, companion_of, published_name
 from mkg4rec.errors import PipelineError
-from mkg4rec.params import Sources
 from mkg4rec.progress import progress
 from mkg4rec.sources.synthetic.dump import freebase_dump
 from mkg4rec.sources.synthetic.identifiers import Length, draw_mids
