@@ -14,8 +14,7 @@ from mkg4rec.explanation.faithfulness import measure, recommended_pairs
 from mkg4rec.files import replacing
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.message_passing import MessagePassing, explainable
-from mkg4rec.params import Params
+from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.report.explanation import Document, Names, as_text, describe, describe_faithfulness, faithfulness_as_text
 from mkg4rec.report.explanation_figure import draw_explanation
 from mkg4rec.tables import ENTITIES, RELATIONS
@@ -33,7 +32,7 @@ def explain_pair(dataset: str, model: str, user: str, item: str, num_paths: int,
     user_index = _index(user, data.user_ids, dataset, "user")
     item_index = _index(item, data.item_ids, dataset, "item")
     explanation = explain(ablation, user_index, item_index, num_paths, considered)
-    document = describe(explanation, _names(layout, data), ablation.messages.graph.num_entities, dataset, model)
+    document = describe(explanation, _names(layout, data, ablation.messages), ablation.messages.graph.num_entities, dataset, model)
     folder = folder or layout.explanation(model, user, item)
     print(as_text(document))
     _write(document, folder / "explanation.json")
@@ -61,10 +60,9 @@ def _trained(dataset: str, name: str) -> tuple[Layout, TrainingData, Ablation]:
     settings = params.load()
     settings.dataset(dataset)
     layout, base = Layout(dataset), settings.base_model(name)
-    if not explainable(registry.model_class(base)):
-        raise PipelineError(
-            f"{name} does not score by messages over a graph alone, so no paths explain it; those that do are {_explainable(settings)}."
-        )
+    if not _explainable(base):
+        others = ", ".join(other for other in settings.models if _explainable(settings.base_model(other)))
+        raise PipelineError(f"{name} does not score by messages over a graph alone, so no paths explain it; those that do are {others}.")
     if not layout.model(name).exists():
         raise PipelineError(f"{layout.model(name)}: {name} is not trained on {dataset}; run `dvc repro train@{dataset}-{name}`.")
     data = training_data(layout, choose_device(settings.evaluate.device))
@@ -73,8 +71,8 @@ def _trained(dataset: str, name: str) -> tuple[Layout, TrainingData, Ablation]:
     return layout, data, Ablation(model)
 
 
-def _explainable(settings: Params) -> str:
-    return ", ".join(name for name in settings.models if explainable(registry.model_class(settings.base_model(name))))
+def _explainable(model: str) -> bool:
+    return issubclass(registry.model_class(model), MessagePassing)
 
 
 def _index(identifier: str, known: pa.Array, dataset: str, kind: str) -> int:
@@ -84,14 +82,14 @@ def _index(identifier: str, known: pa.Array, dataset: str, kind: str) -> int:
     return index
 
 
-def _names(layout: Layout, data: TrainingData) -> Names:
-    entities, relations = ENTITIES.read(layout.entities), RELATIONS.read(layout.relations)
+def _names(layout: Layout, data: TrainingData, messages: Messages) -> Names:
+    entities, relations = ENTITIES.read(layout.entities), messages.relation_names
     return Names(
         data.user_ids.to_pylist(),
         data.item_ids.to_pylist(),
         entities["entity"].to_pylist(),
         entities["name"].to_pylist(),
-        relations["relation"].to_pylist(),
+        RELATIONS.read(layout.relations)["relation"].to_pylist() if relations is None else relations,
     )
 
 

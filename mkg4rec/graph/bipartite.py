@@ -34,11 +34,18 @@ def partly_normalised(train: Interactions, kept: Tensor) -> LearnedProduct:
     return pattern.learned(kept * product.rsqrt())
 
 
-def identity_plus_laplacian(train: Interactions) -> SparseProduct:
-    """I + L = 2I − D⁻¹ A, users first among rows and columns, with the random-walk Laplacian L = I − D⁻¹ A."""
+def identity_plus_laplacian(train: Interactions, kept: Tensor | None = None) -> LearnedProduct:
+    """I + L = 2I − D⁻¹ A, users first among rows and columns, with the random-walk Laplacian L = I − D⁻¹ A.
+
+    Args:
+        kept: (nnz,) entries of R from 0 to 1, of which the product has a gradient; by default 1.
+    """
     nodes = torch.arange(train.num_users + train.num_items, device=train.items.device)
     users, items = train.users, train.items + train.num_users
     rows, order = torch.cat([users, items, nodes]).sort(stable=True)
     columns = torch.cat([items, users, nodes])[order]
-    means = -1 / torch.cat([train.counts, train.item_counts])[rows].float()
-    return Pattern.build(rows, columns, (len(nodes), len(nodes))).weighted(means.where(rows != columns, 2.0))
+    taken = torch.ones(len(train), device=nodes.device) if kept is None else kept
+    sums = torch.zeros(len(nodes), device=nodes.device).index_add(0, torch.cat([users, items]), torch.cat([taken, taken]))
+    sums = sums.clamp(min=torch.finfo(sums.dtype).tiny)
+    weights = torch.cat([-taken / sums[users], -taken / sums[items], torch.full((len(nodes),), 2.0, device=nodes.device)])
+    return Pattern.build(rows, columns, (len(nodes), len(nodes))).learned(weights[order])

@@ -13,6 +13,9 @@ from torch import Tensor
 from mkg4rec.interactions import Interactions
 from mkg4rec.ragged import row_offsets
 
+INTERACTS = 0
+"""The relation of a user to an item that it took."""
+
 
 @dataclass(frozen=True)
 class Triplets:

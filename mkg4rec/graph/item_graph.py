@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mkg4rec.graph.sparse import Pattern, SparseProduct
+from mkg4rec.graph.sparse import LearnedProduct, Pattern, SparseProduct
 from mkg4rec.ragged import entries_of, row_offsets
 
 
@@ -30,7 +30,7 @@ class ItemGraph:
     def from_edges(cls, items: Tensor, neighbours: Tensor, weights: Tensor, num_items: int) -> "ItemGraph":
         """From (edges,) in any order; the weights of an edge that stands more than once are added."""
         keys, places = torch.unique(items * num_items + neighbours, return_inverse=True)
-        summed = torch.zeros(len(keys), device=weights.device).index_add_(0, places, weights.float())
+        summed = torch.zeros(len(keys), device=weights.device).index_add(0, places, weights.float())
         return cls(keys // num_items, keys % num_items, summed, num_items)
 
     def __len__(self) -> int:
@@ -47,9 +47,14 @@ class ItemGraph:
 
     def normalised(self) -> "ItemGraph":
         """D^−½ A D^−½, D the diagonal matrix of A's row sums. An item without neighbours keeps a row of zeros."""
-        sums = torch.zeros(self.num_items, device=self.weights.device).index_add_(0, self.items, self.weights)
-        inverse_roots = sums.rsqrt().where(sums > 0, 0.0)
+        sums = torch.zeros(self.num_items, device=self.weights.device).index_add(0, self.items, self.weights)
+        # An infinite root would leave no gradient, even where nothing is made of it.
+        inverse_roots = sums.where(sums > 0, 1.0).rsqrt().where(sums > 0, 0.0)
         return replace(self, weights=inverse_roots[self.items] * self.weights * inverse_roots[self.neighbours])
+
+    def keeping(self, kept: Tensor) -> "ItemGraph":
+        """The graph in which (edges,) `kept`, from 0 to 1, is there of each edge; what is made of it has a gradient by `kept`."""
+        return replace(self, weights=kept * self.weights)
 
     def dense_rows(self, items: Tensor) -> Tensor:
         """The rows of A of (B,) items: (B, items). For a block at a time."""
@@ -60,7 +65,15 @@ class ItemGraph:
 
     def product(self) -> SparseProduct:
         """A x, a row for each item: the sum over its neighbours."""
-        return Pattern.build(self.items, self.neighbours, (self.num_items, self.num_items)).weighted(self.weights)
+        return self._pattern.weighted(self.weights)
+
+    def learned_product(self) -> LearnedProduct:
+        """As `product`, with a gradient by the weights, too."""
+        return self._pattern.learned(self.weights)
+
+    @property
+    def _pattern(self) -> Pattern:
+        return Pattern.build(self.items, self.neighbours, (self.num_items, self.num_items))
 
     def to(self, device: torch.device) -> "ItemGraph":
         return replace(self, items=self.items.to(device), neighbours=self.neighbours.to(device), weights=self.weights.to(device))

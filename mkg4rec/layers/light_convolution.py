@@ -1,5 +1,7 @@
 """Graph convolution without weights and without nonlinearity."""
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
@@ -23,7 +25,7 @@ def light_convolution(adjacency: SparseProduct | LearnedProduct, users: Tensor, 
     return all_users / (num_layers + 1), all_items / (num_layers + 1)
 
 
-def item_convolution(graph: SparseProduct, items: Tensor, num_layers: int) -> Tensor:
+def item_convolution(graph: Callable[[Tensor], Tensor], items: Tensor, num_layers: int) -> Tensor:
     """A^L e of (items, d) vectors e: what their neighbours L steps away say of the items; 0 where there is none."""
     for _ in range(num_layers):
         items = graph(items)

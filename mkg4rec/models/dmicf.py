@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mkg4rec.graph.bipartite import symmetric_normalised
 from mkg4rec.group import Count
 from mkg4rec.layers.intents import IntentEncoder
-from mkg4rec.models.base import DotProduct, RankingHyperparameters
+from mkg4rec.models.base import RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.over_interactions import OverInteractions
 from mkg4rec.training.losses import Loss, sampled_softmax
 
 GROUP = 64
@@ -36,7 +36,7 @@ class DmicfHyperparameters(RankingHyperparameters):
     intent_dimension: Count
 
 
-class Dmicf(DotProduct):
+class Dmicf(OverInteractions):
     """ŷ_ui = Σ_p (Σ_r v_pr z_p(x_pu)_r z_p(x_pi)_r + w_p cos(x_pu, x_pi)) over the users' and the items' perspective p.
 
     For the users x_u = h_u, what the user took, and x_i = e_i; for the items x_u = e_u and x_i = h_i, who took the item, with
@@ -50,6 +50,7 @@ class Dmicf(DotProduct):
     """
 
     Hyperparameters = DmicfHyperparameters
+    num_layers = 1
 
     def __init__(self, hyperparameters: DmicfHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
@@ -63,11 +64,15 @@ class Dmicf(DotProduct):
         self.agreement = nn.Parameter(torch.ones(2, settings.intent_dimension))
         self.likeness = nn.Parameter(torch.ones(2))
         self.to(data.train.items.device)
-        self.adjacency = symmetric_normalised(data.train)
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
+    def initial_nodes(self) -> Tensor:
+        """e of items, then of users: (items + users, d)."""
+        return torch.cat([self.items, self.users])
+
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
         """Intents and directions of both perspectives, those of users weighted: (users, 2 (r + d)) and (items, 2 (r + d))."""
-        seen = (self.adjacency(self.items), self.items), (self.users, self.adjacency.T(self.users))
+        own, of_users = initial.split([len(self.items), len(self.users)])
+        seen = (self.adjacency(own), own), (of_users, self.adjacency.T(of_users))
         of_users, of_items = [], []
         for encoder, agreement, likeness, (users, items) in zip(self.encoders, self.agreement, self.likeness, seen, strict=True):
             users, items = F.normalize(users, dim=-1), F.normalize(items, dim=-1)

@@ -6,6 +6,7 @@ training goes on. Ours: FREEDOM is that model; the formulas below for weight and
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,21 +19,27 @@ from torch import Tensor, nn
 
 from mkg4rec.device import Arithmetic
 from mkg4rec.features.store import FeatureMatrix
+from mkg4rec.graph.collaborative import INTERACTS, CollaborativeGraph
 from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.graph.nearest import by_features
-from mkg4rec.graph.sparse import SparseProduct
+from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 from mkg4rec.group import Count
 from mkg4rec.interactions import Interactions
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.freedom import Freedom, FreedomHyperparameters
-from mkg4rec.models.item_graphs import ModalityWeights, user_means
+from mkg4rec.models.item_graphs import ModalityWeights, shares_by_length, user_means, with_item_graphs
 from mkg4rec.models.lightgcn import LightGcn, LightGcnHyperparameters
+from mkg4rec.models.message_passing import Messages
+from mkg4rec.models.over_interactions import normalised_interactions
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.checkpoints import Checkpoint
 from mkg4rec.training.loop import fit
 from mkg4rec.training.pretraining import PretrainingHyperparameters
 from mkg4rec.tuning.space import Range
+
+NEAR = "near by FREEDOM"
+"""What edges between items are called."""
 
 
 class FreedomPretraining(PretrainingHyperparameters):
@@ -106,7 +113,15 @@ class Egra(LightGcn):
         self.joined[graph.items, places] = True
 
     def refresh(self) -> None:
-        self.enriched = enriched_graph(self.train_interactions, self.neighbours, self.joined, self.hyperparameters.item_edge_weight)
+        enriched = enriched_graph(self.train_interactions, self.near(), self.hyperparameters.item_edge_weight)
+        self.enriched: SparseProduct | LearnedProduct = enriched.product()
+        self._graph = None
+
+    def near(self) -> ItemGraph:
+        """S, with a 1 for each neighbour."""
+        items, places = self.joined.nonzero(as_tuple=True)
+        near = self.neighbours[items, places]
+        return ItemGraph.from_edges(items, near, torch.ones_like(near, dtype=torch.float), len(self.items))
 
     def recommendation(self) -> Objective[Tensor]:
         objective = super().recommendation()
@@ -116,24 +131,63 @@ class Egra(LightGcn):
         self.epochs_begun += 1
         yield from batches
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
-        (users, users_by_content), (items, items_by_content) = self.represent()
+    def initial_nodes(self) -> Tensor:
+        """e⁰ and s of items, then of users: (2, items + users, d)."""
+        of_items = self.by_content().sum(0)
+        return torch.stack([super().initial_nodes(), torch.cat([of_items, self.user_means(of_items)])])
+
+    def by_content(self) -> Tensor:
+        """α_m (W_m x_m + c_m): (M, items, d)."""
+        weights = self.hyperparameters.modality_weights.values()
+        return torch.stack([weight * part() for weight, part in zip(weights, self.contents, strict=True)])
+
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        (users, users_by_content), (items, items_by_content) = self.represent(initial)
         return users + users_by_content, items + items_by_content
 
-    def represent(self) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def represent(self, initial: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """b and s of the users, then of the items."""
-        nodes = total = torch.cat([self.users, self.items])
+        sizes = [len(self.items), len(self.users)]
+        (own, own_of_users), (by_content, users_by_content) = (part.split(sizes) for part in initial)
+        nodes = total = torch.cat([own_of_users, own])
         for _ in range(self.num_layers):
             nodes = self.enriched(nodes)
             total = total + nodes
-        users, items = (total / (self.num_layers + 1)).split([len(self.users), len(self.items)])
-        weights = self.hyperparameters.modality_weights.values()
-        by_content = torch.stack([weight * part() for weight, part in zip(weights, self.contents, strict=True)]).sum(0)
-        return (users, self.user_means(by_content)), (items, by_content)
+        users, items = (total / (self.num_layers + 1)).split(sizes[::-1])
+        return (users, users_by_content), (items, by_content)
+
+    def make_graph(self) -> CollaborativeGraph:
+        return with_item_graphs(self.train_interactions, [self.near()])
+
+    def messages(self) -> Messages:
+        """The entries of D^−½ A D^−½ of the enriched graph."""
+        near, weight = self.near(), self.hyperparameters.item_edge_weight
+        degrees = torch.cat([self.train_interactions.item_counts + weight * self.joined.sum(1), self.train_interactions.counts])
+        weights = normalised_interactions(self.graph, degrees)
+        roots = degrees.rsqrt()
+        weights[self.graph.edges_by_relation[1]] = weight * roots[near.items] * roots[near.neighbours]
+        return Messages(self.graph, weights, self.num_layers, relation_names=(NEAR,))
+
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        whole, (taken, near) = self.enriched, (self.graph.edges_by_relation[relation] for relation in (INTERACTS, 1))
+        parts = self.near().keeping(kept[near]), self.hyperparameters.item_edge_weight, kept[taken]
+        self.enriched = enriched_graph(self.train_interactions, *parts).learned_product()
+        try:
+            yield
+        finally:
+            self.enriched = whole
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """By how much of s of user and item each modality brings."""
+        of_items = self.by_content()
+        of_users = torch.stack([self.user_means(part) for part in of_items])
+        parts = torch.stack([of_users[:, users], of_items[:, items]], dim=2)
+        return shares_by_length(list(self.hyperparameters.modality_weights), parts)
 
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         settings = self.hyperparameters
-        sides = self.represent()
+        sides = self.represent(self.initial_nodes())
         loss = self.ranking_loss(self.candidates(positives), *(behaviour + content for behaviour, content in sides))
         taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
         ramp = (self.epochs_begun / settings.ramp_epochs).clamp(max=1)
@@ -198,16 +252,16 @@ def nearest_by_freedom(hyperparameters: EgraHyperparameters, data: TrainingData)
     return by_features(FeatureMatrix(freedom.scorer().items, known), data.num_items, hyperparameters.num_neighbours)
 
 
-def enriched_graph(train: Interactions, neighbours: Tensor, joined: Tensor, weight: float) -> SparseProduct:
-    """D^−½ A D^−½ of A = [[0, R], [Rᵀ, β S]], users first; S has a 1 for each neighbour.
+def enriched_graph(train: Interactions, near: ItemGraph, weight: float, kept: Tensor | None = None) -> ItemGraph:
+    """D^−½ A D^−½ of A = [[0, R], [Rᵀ, β S]], users first.
 
     Args:
-        neighbours, joined: (items, k), as `Egra` has them.
+        near: S.
         weight: β.
+        kept: (nnz,) how much of each interaction is there; by default all.
     """
-    items, places = joined.nonzero(as_tuple=True)
-    users, taken = train.users, train.items + train.num_users
-    near = neighbours[items, places] + train.num_users
-    weights = torch.cat([torch.ones(2 * len(train), device=items.device), torch.full((len(items),), weight, device=items.device)])
-    rows, columns = torch.cat([users, taken, items + train.num_users]), torch.cat([taken, users, near])
-    return ItemGraph.from_edges(rows, columns, weights, train.num_users + train.num_items).normalised().product()
+    taken = torch.ones(len(train), device=train.items.device) if kept is None else kept
+    users, items = train.users, train.items + train.num_users
+    rows, columns = torch.cat([users, items, near.items + train.num_users]), torch.cat([items, users, near.neighbours + train.num_users])
+    weights = torch.cat([taken, taken, weight * near.weights])
+    return ItemGraph.from_edges(rows, columns, weights, train.num_users + train.num_items).normalised()

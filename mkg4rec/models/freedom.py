@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 
+import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -19,8 +20,7 @@ from mkg4rec.graph.bipartite import symmetric_normalised
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_graphs import ItemGraphHyperparameters, joint_graph
-from mkg4rec.models.lightgcn import LightGcn
+from mkg4rec.models.item_graphs import ItemGraphHyperparameters, Mixture, OverItemGraphs, near_by, shares_by_length
 from mkg4rec.tuning.space import Range
 
 
@@ -34,14 +34,13 @@ class FreedomHyperparameters(ItemGraphHyperparameters):
     modality_loss_weight: Annotated[float, Field(ge=0), Range(1e-5, 1.0, log=True)]
 
 
-class Freedom(LightGcn):
+class Freedom(OverItemGraphs):
     """e*_u = ē_u and e*_i = ē_i + (S^L e⁰)_i with LightGCN's ē, and S the blend of the modalities' frozen item graphs.
 
     While it is trained, ē comes from a graph of interactions that is drawn anew for each epoch with chances ∝ 1 / √(n_u n_i).
     Beside BPR, λ Σ_m −ln σ(e*_u · W_m x_i − e*_u · W_m x_j) with the features x of modality m, where both items have it.
 
     Attributes:
-        item_graph: S.
         pruned: the interactions of the present epoch, normalised.
     """
 
@@ -51,8 +50,10 @@ class Freedom(LightGcn):
     def __init__(self, hyperparameters: FreedomHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
         self.hyperparameters: FreedomHyperparameters = hyperparameters
-        self.item_graph = joint_graph(hyperparameters.modality_weights, data).product()
-        parts = (data.read_features(modality) for modality in hyperparameters.modality_weights)
+        weights = hyperparameters.modality_weights
+        relations = {near_by(modality): data.read_item_graph(modality).unweighted() for modality in weights}
+        self.join(relations, [Mixture({near_by(modality): weight for modality, weight in weights.items()})])
+        parts = (data.read_features(modality) for modality in weights)
         self.contents = nn.ModuleList(ItemContents(part, data.num_items, hyperparameters.dimension) for part in parts)
         self.to(data.train.items.device)
         self.pruned = self.adjacency
@@ -66,10 +67,18 @@ class Freedom(LightGcn):
         self.pruned = symmetric_normalised(kept)
         yield from batches
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        own, of_users = initial.split([len(self.items), len(self.users)])
         adjacency = self.pruned if self.training else self.adjacency
-        users, items = light_convolution(adjacency, self.users, self.items, self.num_layers)
-        return users, items + item_convolution(self.item_graph, self.items, self.hyperparameters.num_item_layers)
+        users, items = light_convolution(adjacency, of_users, own, self.num_layers)
+        return users, items + item_convolution(self.item_graphs[0], own, self.hyperparameters.num_item_layers)
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """By how much of (S^L e⁰)_i each modality's last step along its own graph brings."""
+        below = item_convolution(self.item_graphs[0], self.items, self.hyperparameters.num_item_layers - 1)
+        weights = self.hyperparameters.modality_weights
+        parts = [weight * self.relations[near_by(modality)].normalised().product()(below)[items] for modality, weight in weights.items()]
+        return shares_by_length(list(weights), torch.stack(parts).unsqueeze(2))
 
     def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """LightGCN's, and the modalities' ranking losses against the first of the drawn items, if any was drawn."""

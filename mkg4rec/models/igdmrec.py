@@ -26,12 +26,14 @@ from mkg4rec.layers.diffusion import Diffusion, RowDenoiser
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_graphs import ItemGraphHyperparameters, joint_graph
-from mkg4rec.models.lightgcn import LightGcn
+from mkg4rec.models.item_graphs import ItemGraphHyperparameters, LearnedMixture, Mixture, OverItemGraphs, joint_graph
 from mkg4rec.progress import progress
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.samplers import shuffled_batches
 from mkg4rec.tuning.space import Range
+
+DENOISED = "near after denoising"
+"""What edges of the denoised graph are called."""
 
 
 class IgdmrecHyperparameters(ItemGraphHyperparameters):
@@ -65,7 +67,7 @@ class IgdmrecHyperparameters(ItemGraphHyperparameters):
     contrast_size: Annotated[int, Field(ge=2)]
 
 
-class Igdmrec(LightGcn):
+class Igdmrec(OverItemGraphs):
     """e*_u = ē_u and e*_i = ē_i + (D^L e⁰)_i with LightGCN's ē, and D the denoised item graph; BPR + λ InfoNCE(ē + D^L e⁰, ē + S^L e⁰).
 
     The rows x_0 of S, the blend of the modalities' graphs, are diffused; a network learns to say x_0 from x_t and from the same
@@ -75,7 +77,7 @@ class Igdmrec(LightGcn):
     Attributes:
         noisy_rows: S before it is normalised.
         conditions: co-interactions, every weight 1.
-        original, denoised: S and D, normalised; D follows from the weights, and is made anew after each epoch.
+        original: S, normalised; D is the item graph of `OverItemGraphs`. It follows from the weights, and is made anew after each epoch.
     """
 
     Hyperparameters = IgdmrecHyperparameters
@@ -89,7 +91,7 @@ class Igdmrec(LightGcn):
         self.noisy_rows = blended([(weight, data.read_item_graph(modality).unweighted()) for modality, weight in weights.items()])
         self.conditions = by_co_interactions(data.train, settings.num_neighbours).unweighted()
         self.original: SparseProduct = joint_graph(weights, data).product()
-        self.denoised = self.original
+        self.join({DENOISED: self.noisy_rows}, [Mixture({DENOISED: 1.0})])
         self.diffusion = Diffusion(settings.num_steps, settings.noise_scale, settings.noise_low, settings.noise_high)
         self.denoiser = RowDenoiser(data.num_items, settings.hidden_dimension, settings.time_dimension, settings.dropout)
         self.to(data.train.items.device)
@@ -128,7 +130,7 @@ class Igdmrec(LightGcn):
     def refresh(self) -> None:
         training = self.training
         self.eval()
-        self.denoised = self.denoised_graph().unweighted().normalised().product()
+        self.join({DENOISED: self.denoised_graph().unweighted()}, self.mixtures)
         self.train(training)
 
     def denoised_graph(self) -> ItemGraph:
@@ -155,18 +157,19 @@ class Igdmrec(LightGcn):
             rows = self.diffusion.before(rows, self.denoiser(rows, condition, steps).float(), step)
         return rows
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
-        users, items = light_convolution(self.adjacency, self.users, self.items, self.num_layers)
-        return users, items + self.neighbours(self.denoised)
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        own, of_users = initial.split([len(self.items), len(self.users)])
+        users, items = light_convolution(self.adjacency, of_users, own, self.num_layers)
+        return users, items + item_convolution(self.item_graphs[0], own, self.hyperparameters.num_item_layers)
 
-    def neighbours(self, graph: SparseProduct) -> Tensor:
+    def neighbours(self, graph: SparseProduct | LearnedMixture) -> Tensor:
         """Of every item what its neighbours are: (items, d)."""
         return item_convolution(graph, self.items, self.hyperparameters.num_item_layers)
 
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         settings = self.hyperparameters
         users, behaviour = light_convolution(self.adjacency, self.users, self.items, self.num_layers)
-        items = behaviour + self.neighbours(self.denoised)
+        items = behaviour + self.neighbours(self.item_graphs[0])
         chosen = self.train_interactions.items[positives[: settings.contrast_size]].unique()
         noisy = (behaviour + self.neighbours(self.original))[chosen]
         contrast = info_nce(noisy, items[chosen], settings.contrast_temperature)

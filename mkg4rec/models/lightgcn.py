@@ -1,20 +1,16 @@
 """LightGCN (He et al., SIGIR 2020, https://arxiv.org/abs/2002.02126)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mkg4rec.graph.bipartite import bipartite_graph, partly_normalised, symmetric_normalised
-from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 from mkg4rec.group import Count, Group
 from mkg4rec.layers.light_convolution import light_convolution
 from mkg4rec.models.bpr_mf import BprMf, BprMfHyperparameters
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.message_passing import MessagePassing, Messages
+from mkg4rec.models.over_interactions import OverInteractions
 from mkg4rec.training.losses import squared_norm
 
 
@@ -24,7 +20,7 @@ class LightGcnHyperparameters(BprMfHyperparameters):
     num_layers: Count
 
 
-class LightGcn(MessagePassing, BprMf):
+class LightGcn(OverInteractions, BprMf):
     """Matrix factorisation whose vectors are smoothed over the graph of interactions; without layers it is BPR-MF.
 
     e_u^{k+1} = Σ_{i ∈ N_u} e_i^k / √(|N_u| |N_i|), e_i^{k+1} likewise (equation 3); e* = Σ_k α_k e^k with
@@ -36,7 +32,6 @@ class LightGcn(MessagePassing, BprMf):
     def __init__(self, hyperparameters: LightGcnHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
         self.num_layers = hyperparameters.num_layers
-        self.adjacency: SparseProduct | LearnedProduct = symmetric_normalised(data.train)
 
     def initial_nodes(self) -> Tensor:
         """The e⁰ of items, then of users: (items + users, d)."""
@@ -46,22 +41,6 @@ class LightGcn(MessagePassing, BprMf):
         """The means of the layers: (users, d) and (items, d)."""
         items, users = initial.split([len(self.items), len(self.users)])
         return light_convolution(self.adjacency, users, items, self.num_layers)
-
-    def messages(self) -> Messages:
-        """The entries of D^−½ A D^−½."""
-        graph, train = bipartite_graph(self.train_interactions), self.train_interactions
-        degrees = torch.cat([train.item_counts, train.counts])
-        return Messages(graph, (degrees[graph.heads] * degrees[graph.tails]).float().rsqrt(), self.num_layers)
-
-    @contextmanager
-    def keeping(self, kept: Tensor) -> Iterator[None]:
-        whole, train = self.adjacency, self.train_interactions
-        # Items come before users among the heads, so that the last half of the edges are the interactions in their order.
-        self.adjacency = partly_normalised(train, kept[len(train) :])
-        try:
-            yield
-        finally:
-            self.adjacency = whole
 
     def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """λ · ½ (‖e_u⁰‖² + ‖e_i⁰‖² + Σ_j ‖e_j⁰‖²), the mean over the batch."""

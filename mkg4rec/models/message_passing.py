@@ -19,12 +19,15 @@ class Messages:
         weights: (edges,) float32; what is multiplied with the tail's vector before the head adds it up.
         num_layers: L, how often messages are passed.
         hop_shares: α_1, …, α_K, how much of a message a layer brings over so many edges at once.
+        relation_names: of all relations of the graph but the first, which is "interacts with"; None where they are those of the
+            knowledge graph.
     """
 
     graph: CollaborativeGraph
     weights: Tensor
     num_layers: int
     hop_shares: tuple[float, ...] = (1.0,)
+    relation_names: tuple[str, ...] | None = None
 
     def carried(self, longest: int) -> list[float]:
         """What part of a message, beside the weights of its edges, the layers bring over 0, 1, …, `longest` edges.
@@ -70,17 +73,9 @@ class MessagePassing(DotProduct):
     def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
         """By modality its share in what the model makes of (B,) users with (B,) items, (B,) each, summing to 1.
 
-        Empty for a model that reads no modality.
+        0 each where no modality says anything of the pair; empty for a model that reads none.
         """
         return {}
 
     def final_vectors(self) -> tuple[Tensor, Tensor]:
         return self.vectors_from(self.initial_nodes())
-
-
-def explainable(model: type[object]) -> bool:
-    """Whether a model's scores are what messages make of initial vectors, and nothing else.
-
-    A subclass with final vectors of its own adds what is no message of this graph, as the item graphs do to LightGCN.
-    """
-    return issubclass(model, MessagePassing) and model.final_vectors is MessagePassing.final_vectors

@@ -23,6 +23,7 @@ INFRASTRUCTURE = {
     "item_weights",
     "knowledge_graph",
     "message_passing",
+    "over_interactions",
     "pairwise",
     "registry",
 }

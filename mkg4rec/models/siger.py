@@ -6,7 +6,8 @@ the fused semantics, by InfoNCE. The formulas and constants behind these words a
 their values were chosen on validation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -17,21 +18,33 @@ from torch import Tensor
 
 from mkg4rec.graph import augmentation
 from mkg4rec.graph.bipartite import symmetric_normalised
-from mkg4rec.graph.item_graph import ItemGraph, blended
+from mkg4rec.graph.collaborative import INTERACTS
+from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.graph.nearest import by_co_interactions
+from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 from mkg4rec.group import Count, Lax
 from mkg4rec.interactions import Interactions
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.layers.perturbation import modulus_perturbed
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_graphs import ItemGraphHyperparameters, modality_graphs, user_means
-from mkg4rec.models.lightgcn import LightGcn
+from mkg4rec.models.item_graphs import (
+    ItemGraphHyperparameters,
+    Mixture,
+    OverItemGraphs,
+    near_by,
+    partial_user_means,
+    shares_by_length,
+    user_means,
+)
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.tuning.space import Range
 
 CAP = 0.7
 """GCA's p_τ: nothing is dropped with a greater chance."""
+
+TAKEN_TOGETHER = "taken together"
+"""What edges of the collaborative item graph are called."""
 
 
 class Views(StrEnum):
@@ -89,7 +102,7 @@ class Side:
         return self.behaviour + self.fused
 
 
-class Siger(LightGcn):
+class Siger(OverItemGraphs):
     """e* = b + Σ_m α_m s_m, with b from LightGCN over the interactions and s_m from L steps over a mixed item graph.
 
     S_m = (1 − γ) Â_m + γ Ĉ of the modality's graph and that of co-interactions, both normalised; s_m = S_m^L e⁰ of the items, and
@@ -98,7 +111,6 @@ class Siger(LightGcn):
     stands still, so that modalities move to it; in the second both move. Whatever has no semantics is not aligned.
 
     Attributes:
-        item_graphs: S_m.
         user_means: users × items, each user's row divided by its length.
         known: (users, M) and (items, M) bool, who has semantics by which modality.
     """
@@ -109,32 +121,49 @@ class Siger(LightGcn):
     def __init__(self, hyperparameters: SigerHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
         self.hyperparameters: SigerHyperparameters = hyperparameters
-        graphs = mixed_graphs(hyperparameters, data)
-        self.item_graphs = [graph.product() for graph in graphs]
+        self.join(*infused(hyperparameters, data))
         self.shares = torch.tensor(list(hyperparameters.modality_weights.values()), device=data.train.items.device)
-        self.user_means = user_means(data.train)
-        connected = torch.stack([graph.connected for graph in graphs], dim=1)  # (items, M)
+        self.user_means: SparseProduct | LearnedProduct = user_means(data.train)
+        connected = torch.stack([graph.connected for graph in self.mixed()], dim=1)  # (items, M)
         self.known = self.user_means(connected.float()) > 0, connected
         self.drop_probabilities = drop_probabilities(hyperparameters, data.train)
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
-        users, items = self.represent()
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
+        users, items = self.represent(initial)
         return users.final, items.final
 
-    def represent(self) -> tuple[Side, Side]:
-        """Users and items."""
-        users, items = light_convolution(self.adjacency, self.users, self.items, self.num_layers)
+    def represent(self, initial: Tensor) -> tuple[Side, Side]:
+        """Users and items from e⁰."""
+        own, own_of_users = initial.split([len(self.items), len(self.users)])
+        users, items = light_convolution(self.adjacency, own_of_users, own, self.num_layers)
         steps = self.hyperparameters.num_item_layers
-        of_items = torch.stack([item_convolution(graph, self.items, steps) for graph in self.item_graphs], dim=1)
+        of_items = torch.stack([item_convolution(graph, own, steps) for graph in self.item_graphs], dim=1)
         of_users = self.user_means(of_items.flatten(1)).view(len(users), *of_items.shape[1:])
         return self._side(users, of_users), self._side(items, of_items)
 
     def _side(self, behaviour: Tensor, semantics: Tensor) -> Side:
         return Side(behaviour, semantics, torch.einsum("nmd,m->nd", semantics, self.shares))
 
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        whole = self.user_means
+        self.user_means = partial_user_means(self.train_interactions, kept[self.graph.edges_by_relation[INTERACTS]])
+        try:
+            with super().keeping(kept):
+                yield
+        finally:
+            self.user_means = whole
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """By how much of the fused semantics of user and item each modality brings."""
+        sides = self.represent(self.initial_nodes())
+        parts = torch.stack([side.semantics[nodes] for side, nodes in zip(sides, (users, items), strict=True)])  # (2, B, M, d)
+        weighted = parts.permute(2, 1, 0, 3) * self.shares.view(-1, 1, 1, 1)
+        return shares_by_length(list(self.hyperparameters.modality_weights), weighted)
+
     def recommendation_loss(self, positives: Tensor) -> Tensor:
         settings = self.hyperparameters
-        sides = self.represent()
+        sides = self.represent(self.initial_nodes())
         loss = self.ranking_loss(self.candidates(positives), *(side.final for side in sides))
         taken = self.train_interactions.users[positives], self.train_interactions.items[positives]
         chosen = [nodes[: settings.contrast_size].unique() for nodes in taken]
@@ -188,13 +217,14 @@ class Siger(LightGcn):
         return loss
 
 
-def mixed_graphs(hyperparameters: SigerHyperparameters, data: TrainingData) -> list[ItemGraph]:
-    """S_m of each modality; Â_m alone without infusion."""
-    graphs = [graph for _, graph in modality_graphs(hyperparameters.modality_weights, data)]
-    if not hyperparameters.infusion:
-        return graphs
-    collaborative, share = by_co_interactions(data.train, hyperparameters.num_neighbours).normalised(), hyperparameters.infused_share
-    return [blended([(1 - share, graph), (share, collaborative)]) for graph in graphs]
+def infused(hyperparameters: SigerHyperparameters, data: TrainingData) -> tuple[dict[str, ItemGraph], list[Mixture]]:
+    """The graphs of the modalities and, with infusion, that of co-interactions; and of which of them each S_m is made."""
+    weights, share = hyperparameters.modality_weights, hyperparameters.infused_share if hyperparameters.infusion else 0.0
+    relations = {near_by(modality): data.read_item_graph(modality).unweighted() for modality in weights}
+    if share > 0:
+        relations[TAKEN_TOGETHER] = by_co_interactions(data.train, hyperparameters.num_neighbours)
+    others = {TAKEN_TOGETHER: share} if share > 0 else {}
+    return relations, [Mixture({near_by(modality): 1 - share} | others, weight) for modality, weight in weights.items()]
 
 
 def drop_probabilities(hyperparameters: SigerHyperparameters, train: Interactions) -> tuple[Tensor, Tensor]:

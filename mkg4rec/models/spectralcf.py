@@ -1,15 +1,21 @@
 """SpectralCF (Zheng et al., RecSys 2018, https://arxiv.org/abs/1808.10523)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from mkg4rec.graph.bipartite import identity_plus_laplacian
+from mkg4rec.graph.bipartite import bipartite_graph, identity_plus_laplacian
+from mkg4rec.graph.collaborative import INTERACTS, CollaborativeGraph
+from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 from mkg4rec.group import Count
-from mkg4rec.models.base import DotProduct, RankingHyperparameters
+from mkg4rec.models.base import RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.training.losses import squared_norm
 
 
@@ -25,7 +31,7 @@ class SpectralCfHyperparameters(RankingHyperparameters):
     regularization: Annotated[float, Field(ge=0)]
 
 
-class SpectralCf(DotProduct):
+class SpectralCf(MessagePassing):
     """X_{k+1} = σ((I + L) X_k Θ_k) over the bipartite graph, L = I − D⁻¹ A its random-walk Laplacian.
 
     The paper writes U Uᵀ + U Λ Uᵀ with the eigenvectors of L, and its code computes just that, dense. It is I + L
@@ -49,15 +55,39 @@ class SpectralCf(DotProduct):
         for parameter in self.parameters():
             nn.init.normal_(parameter, mean=0.01, std=0.02)
         self.to(data.train.items.device)
-        self.convolution = identity_plus_laplacian(data.train)
+        self.convolution: SparseProduct | LearnedProduct = identity_plus_laplacian(data.train).constant
 
-    def final_vectors(self) -> tuple[Tensor, Tensor]:
+    def initial_nodes(self) -> Tensor:
+        """X_0 of items, then of users."""
+        users, items = self.embeddings.split(self.parts)
+        return torch.cat([items, users])
+
+    def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
         """X_0 ‖ … ‖ X_K: (users, (K + 1) C) and (items, (K + 1) C)."""
-        layers: list[Tensor] = [self.embeddings]
+        layers = [torch.cat(initial.split(self.parts[::-1])[::-1])]
         for filters in self.filters:
             layers.append(torch.sigmoid(self.convolution(layers[-1]) @ filters))
         users, items = torch.cat(layers, dim=1).split(self.parts)
         return users, items
+
+    @cached_property
+    def graph(self) -> CollaborativeGraph:
+        """All edges along which there are messages."""
+        return bipartite_graph(self.train_interactions)
+
+    def messages(self) -> Messages:
+        """The entries −1 / |N_h| of I + L beside its diagonal."""
+        graph = self.graph
+        return Messages(graph, -1 / graph.degrees[graph.heads].float(), len(self.filters), relation_names=())
+
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        whole = self.convolution
+        self.convolution = identity_plus_laplacian(self.train_interactions, kept[self.graph.edges_by_relation[INTERACTS]])
+        try:
+            yield
+        finally:
+            self.convolution = whole
 
     def penalty(self, users: Tensor, candidates: Tensor, asking: Tensor, offered: Tensor) -> Tensor | float:
         """λ_reg · ½ (‖v_u‖² + ‖v_i‖² + Σ_j ‖v_j‖²) of final vectors, the mean over the batch."""

@@ -23,7 +23,7 @@ class Names:
         users, items: published identifiers by index.
         entities: identifiers by index, items first.
         titles: what each entity is called, None where only its identifier is known.
-        relations: of the knowledge graph, by index.
+        relations: of the model's graph but interactions, by index.
     """
 
     users: Sequence[int | str]

@@ -5,8 +5,9 @@ import torch
 
 from mkg4rec.explanation.ablation import Ablation
 from mkg4rec.models import registry
+from mkg4rec.models.item_graphs import OverItemGraphs
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel
-from mkg4rec.models.message_passing import MessagePassing, explainable
+from mkg4rec.models.message_passing import MessagePassing
 from tests.explanation.worlds import MODELS, base_model, model_on, small_data, without_interaction
 
 
@@ -22,7 +23,10 @@ def _scores_from(model: MessagePassing, initial: torch.Tensor) -> torch.Tensor:
 
 
 def _take_structure(smaller: MessagePassing, whole: MessagePassing) -> None:
-    """What is said of the structure around an edge stays what it was in the whole graph: what is removed are messages."""
+    """What is made of interactions before there are messages stays what it was: the structure around an edge, and item graphs."""
+    if isinstance(smaller, OverItemGraphs):
+        assert isinstance(whole, OverItemGraphs)
+        smaller.join(whole.relations, whole.mixtures)
     if not isinstance(smaller, KnowledgeAttentionModel) or smaller.structure is None:
         return
     assert isinstance(whole, KnowledgeAttentionModel)
@@ -87,6 +91,33 @@ def test_an_influence_is_the_slope_of_the_score(name: str) -> None:
         assert float(influences[edge]) == pytest.approx((scores[0] - scores[1]) / (2 * step), rel=0.02, abs=1e-4)
 
 
-def test_what_adds_to_the_messages_is_not_explained_by_them() -> None:
-    names = [*MODELS, "ease", "bpr_mf", "freedom", "siger", "egra", "igdmrec"]
-    assert [name for name in names if explainable(registry.model_class(base_model(name)))] == MODELS
+def test_models_of_messages_alone_are_explained() -> None:
+    names = [*MODELS, "ease", "bpr_mf", "cke", "kgcn"]
+    assert [name for name in names if issubclass(registry.model_class(base_model(name)), MessagePassing)] == MODELS
+
+
+@pytest.mark.parametrize("name", ["freedom", "siger", "igdmrec", "egra"])
+def test_an_edge_between_items_counts_for_the_one_that_hears(name: str) -> None:
+    data = small_data()
+    ablation = Ablation(model_on(name, data))
+    graph, weights = ablation.messages.graph, ablation.messages.weights
+    edges = graph.edges_by_relation[1]
+    heard = edges[weights[edges] > 0]
+    assert len(heard) > 0
+    assert not weights[graph.inverses[heard]].any()
+    assert ablation.messages.relation_names is not None
+    assert graph.num_relations == 2 * (1 + len(ablation.messages.relation_names))
+    drops = torch.tensor([[abs(ablation.drop(0, item, edge.unsqueeze(0))) for item in range(data.num_items)] for edge in heard[:5]])
+    assert (drops[torch.arange(5), graph.heads[heard[:5]]] > 1e-5).all()
+
+
+def test_messages_between_items_are_those_of_the_layer() -> None:
+    model = model_on("siger", small_data())
+    assert isinstance(model, OverItemGraphs)
+    messages = model.messages()
+    summed = torch.zeros(model.graph.num_items, model.graph.num_items)
+    between = (messages.graph.heads < model.graph.num_items) & (messages.graph.tails < model.graph.num_items)
+    summed.index_put_((messages.graph.heads[between], messages.graph.tails[between]), messages.weights[between], accumulate=True)
+    every = torch.arange(model.graph.num_items)
+    expected = sum(mixture.weight * graph.dense_rows(every) for mixture, graph in zip(model.mixtures, model.mixed(), strict=True))
+    torch.testing.assert_close(summed, expected)

@@ -74,6 +74,10 @@ def test_modalities_share_one_whole() -> None:
         "multi_kg4rec_structure_aware": {"visual", "text"},
         "mkgat": {"visual", "text", "graph"},
         "kgat": set(),
+        "freedom": {"visual", "text"},
+        "siger": {"visual", "text"},
+        "egra": {"visual", "text"},
+        "igdmrec": set(),
     }
     for name, expected in expected_modalities.items():
         shares = explain(Ablation(model_on(name, data)), 0, 1, 1, 1).modalities

@@ -9,11 +9,13 @@ import torch
 from mkg4rec import params
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.egra import Egra
 from mkg4rec.models.message_passing import MessagePassing
 from tests.conftest import ROOT
 from tests.worlds import checkerboard, dense_interactions
 
-MODELS = ["kgat", "kgat_structure_aware", "mkgat", "multi_kg4rec", "multi_kg4rec_structure_aware", "lightgcn"]
+OVER_INTERACTIONS = ["lightgcn", "dmicf", "spectralcf", "freedom", "siger", "siger_without_infusion", "igdmrec", "egra"]
+MODELS = ["kgat", "kgat_structure_aware", "mkgat", "multi_kg4rec", "multi_kg4rec_structure_aware", *OVER_INTERACTIONS]
 SMALL: dict[str, Any] = {"dimension": 8, "num_layers": 2, "learning_rate": 0.02, "batch_size": 256}
 OF_THE_KNOWLEDGE_GRAPH: dict[str, Any] = {"layer_dimensions": [8, 8], "kg_batch_size": 512, "message_dropout": 0.0}
 
@@ -31,8 +33,14 @@ def base_model(name: str) -> str:
 def model_on(name: str, data: TrainingData, seed: int = 0) -> MessagePassing:
     """The model with random parameters, in which every message says something."""
     base, values = base_model(name), _params().hyperparameters("demo", name) | SMALL
-    if base != "lightgcn":
+    if base not in OVER_INTERACTIONS:
         values |= OF_THE_KNOWLEDGE_GRAPH
+    if base == "dmicf":
+        values = {name: value for name, value in values.items() if name != "num_layers"} | {"num_intents": 4, "intent_dimension": 3}
+    if base == "egra":
+        values["num_neighbours"] = 3
+    if base == "igdmrec":
+        values |= {"num_neighbours": 3, "hidden_dimension": 8, "dropout": 0.0}
     if base == "multi_kg4rec":
         values |= {"num_heads": 2, "num_blocks": 1, "feedforward_dimension": 8, "sequence_length": 4}
     model = registry.create(base, values, data)
@@ -40,6 +48,10 @@ def model_on(name: str, data: TrainingData, seed: int = 0) -> MessagePassing:
     torch.manual_seed(seed)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
+    if isinstance(model, Egra):
+        # Who is near whom follows from a training, of which there is none here.
+        model.neighbours[:] = (torch.arange(data.num_items).unsqueeze(1) + torch.tensor([2, 4, 5])) % data.num_items
+        model.joined[:, 1:] = True
     model.refresh()
     return model.eval()
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mkg4rec import params
+from mkg4rec.graph.item_graph import ItemGraph
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.egra import Egra, ProjectedContents, enriched_graph
@@ -42,7 +43,9 @@ def test_the_enriched_graph_has_interactions_and_neighbours() -> None:
             plain[NUM_USERS + item, NUM_USERS + neighbour] = 0.5 * there
     sums = plain.sum(1)
     expected = plain / (sums.unsqueeze(1) * sums).sqrt()
-    torch.testing.assert_close(enriched_graph(data.train, neighbours, joined, 0.5).matrix.to_dense(), expected)
+    items, places = joined.nonzero(as_tuple=True)
+    near = ItemGraph.from_edges(items, neighbours[items, places], torch.ones(len(items)), NUM_ITEMS)
+    torch.testing.assert_close(enriched_graph(data.train, near, 0.5).dense_rows(torch.arange(nodes)), expected)
 
 
 def test_neighbours_are_those_of_the_pretrained_model_and_are_kept_with_the_weights() -> None:
@@ -63,7 +66,7 @@ def test_neighbours_are_those_of_the_pretrained_model_and_are_kept_with_the_weig
 def test_final_vectors_add_behaviour_and_content() -> None:
     model, data = _model()
     features = data.read_features("text")
-    (_, of_users), (_, of_items) = model.represent()
+    (_, of_users), (_, of_items) = model.represent(model.initial_nodes())
     for item in range(NUM_ITEMS):
         expected = torch.zeros(4)
         for weight, part in zip((0.3, 0.7), model.contents, strict=True):

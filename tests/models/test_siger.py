@@ -12,7 +12,7 @@ from mkg4rec.graph.nearest import by_co_interactions
 from mkg4rec.layers.perturbation import modulus_perturbed
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.siger import Siger, mixed_graphs
+from mkg4rec.models.siger import Siger
 from mkg4rec.training.alignment import info_nce
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
@@ -48,7 +48,7 @@ def test_a_mixed_graph_is_the_modality_with_what_is_taken_together(infusion: boo
     expected = _dense(alike.items, alike.neighbours, torch.ones(len(alike)))
     if infusion:
         expected = 0.75 * expected + 0.25 * _dense(together.items, together.neighbours, together.weights)
-    for graph in mixed_graphs(model.hyperparameters, data):
+    for graph in model.mixed():
         found = torch.zeros(NUM_ITEMS, NUM_ITEMS)
         found[graph.items, graph.neighbours] = graph.weights
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
@@ -57,7 +57,7 @@ def test_a_mixed_graph_is_the_modality_with_what_is_taken_together(infusion: boo
 @torch.no_grad()
 def test_a_user_means_what_the_user_took() -> None:
     model, data = _model(infusion=False)
-    users, items = model.represent()
+    users, items = model.represent(model.initial_nodes())
     for user in range(data.num_users):
         taken = data.train.items[data.train.users == user]
         torch.testing.assert_close(users.semantics[user], items.semantics[taken].mean(0))
@@ -88,7 +88,7 @@ def _info_nce(anchors: Tensor, others: Tensor) -> float:
 @torch.no_grad()
 def test_modalities_are_aligned_to_behaviour_and_behaviour_to_their_sum() -> None:
     model, _ = _model(infusion=False)
-    _, items = model.represent()
+    _, items = model.represent(model.initial_nodes())
     chosen = torch.tensor([0, 1, 2, 5, 6])
     known = torch.tensor([1, 2, 6])  # 0 and 5 have no content
     behaviour = items.behaviour[known]
@@ -118,14 +118,14 @@ def test_other_views_leave_something_out(views: str) -> None:
     first, second = model.reduced_view(), model.reduced_view()
     assert not torch.equal(first[0], second[0])
     gradients = torch.autograd.grad(
-        model.contrast_loss(model.represent(), [torch.arange(9), torch.arange(NUM_ITEMS)]), list(model.parameters())
+        model.contrast_loss(model.represent(model.initial_nodes()), [torch.arange(9), torch.arange(NUM_ITEMS)]), list(model.parameters())
     )
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
 
 
 def test_an_anchor_stands_still_and_the_sum_moves_with_behaviour() -> None:
     model, _ = _model(infusion=False)
-    _, items = model.represent()
+    _, items = model.represent(model.initial_nodes())
     known = torch.tensor([1, 2, 6])
     found, *_ = torch.autograd.grad(
         model.alignment_loss(model.at(items, known), model.known[1][known]), [items.behaviour], retain_graph=True
