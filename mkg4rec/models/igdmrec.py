@@ -26,7 +26,7 @@ from mkg4rec.layers.diffusion import Diffusion, RowDenoiser
 from mkg4rec.layers.light_convolution import item_convolution, light_convolution
 from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.item_graphs import ItemGraphHyperparameters, LearnedMixture, Mixture, OverItemGraphs, joint_graph
+from mkg4rec.models.item_graphs import ItemGraphHyperparameters, LearnedMixture, Mixture, OverItemGraphs, joint_graph, shares_by_length
 from mkg4rec.progress import progress
 from mkg4rec.training.alignment import info_nce
 from mkg4rec.training.samplers import shuffled_batches
@@ -88,7 +88,8 @@ class Igdmrec(OverItemGraphs):
         self.hyperparameters: IgdmrecHyperparameters = hyperparameters
         settings = hyperparameters
         weights = settings.modality_weights
-        self.noisy_rows = blended([(weight, data.read_item_graph(modality).unweighted()) for modality, weight in weights.items()])
+        self.modality_graphs = {modality: data.read_item_graph(modality).unweighted() for modality in weights}
+        self.noisy_rows = blended([(weight, self.modality_graphs[modality]) for modality, weight in weights.items()])
         self.conditions = by_co_interactions(data.train, settings.num_neighbours).unweighted()
         self.original: SparseProduct = joint_graph(weights, data).product()
         self.join({DENOISED: self.noisy_rows}, [Mixture({DENOISED: 1.0})])
@@ -161,6 +162,13 @@ class Igdmrec(OverItemGraphs):
         own, of_users = initial.split([len(self.items), len(self.users)])
         users, items = light_convolution(self.adjacency, of_users, own, self.num_layers)
         return users, items + item_convolution(self.item_graphs[0], own, self.hyperparameters.num_item_layers)
+
+    def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
+        """By which modality those neighbours of the item were near to it before that denoising left."""
+        left = self.mixed()[0].dense_rows(items) > 0
+        weights = self.hyperparameters.modality_weights
+        near = [weight * (left * self.modality_graphs[modality].dense_rows(items)).sum(1) for modality, weight in weights.items()]
+        return shares_by_length(list(weights), torch.stack(near).view(len(near), -1, 1, 1))
 
     def neighbours(self, graph: SparseProduct | LearnedMixture) -> Tensor:
         """Of every item what its neighbours are: (items, d)."""

@@ -77,7 +77,7 @@ def test_modalities_share_one_whole() -> None:
         "freedom": {"visual", "text"},
         "siger": {"visual", "text"},
         "egra": {"visual", "text"},
-        "igdmrec": set(),
+        "igdmrec": {"visual", "text"},
     }
     for name, expected in expected_modalities.items():
         shares = explain(Ablation(model_on(name, data)), 0, 1, 1, 1).modalities

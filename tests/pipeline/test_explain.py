@@ -36,6 +36,21 @@ def test_explains_what_is_recommended_by_names_numbers_and_a_figure(clone: Clone
         assert picture.format == "PNG"
 
 
+def test_a_model_on_item_graphs_tells_of_films_that_are_near_each_other(clone: Clone) -> None:
+    best = pq.read_table(clone.path / "results/demo/ease/top_lists.parquet").to_pylist()[0]
+    clone.set("run.models", ["siger"])
+    clone.set("models.siger.max_epochs", 3)
+    clone.succeed("dvc", "repro", "train@demo-siger")
+    told = clone.succeed(*EXPLAIN, "siger", str(best["user_id"]), str(best["item_id"]), "--to", "why").output
+    document = json.loads((clone.path / "why/explanation.json").read_text(encoding="utf-8"))
+    relations = {edge["relation"] for path in document["paths"] for edge in path["edges"]}
+    assert "interacts" in relations
+    assert relations <= {"interacts", "near by visual", "near by text", "taken together"}
+    assert len(relations) > 1
+    assert "taken together" in told or "near by" in told
+    assert sum(document["modalities"].values()) == pytest.approx(1, abs=1e-5)
+
+
 def test_measures_whether_explanations_are_true(clone: Clone) -> None:
     told = clone.succeed(*EXPLAIN, "multi_kg4rec", "--faithfulness", "--pairs", "25", "--to", "why").output
     document = json.loads((clone.path / "why/faithfulness.json").read_text(encoding="utf-8"))
