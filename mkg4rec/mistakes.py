@@ -109,6 +109,12 @@ def _check_variants(params: "Params", path: Path, text: str) -> None:
 def _check_members(params: "Params", path: Path, text: str) -> None:
     groups: list[tuple[tuple[str, ...], dict[str, Any]]] = [(("models", name), values) for name, values in params.models.items()]
     groups += [(("tuned", dataset, name), values) for dataset, models in params.tuned.items() for name, values in models.items()]
+    groups += [
+        (("tuned_on_less", dataset, percentage, name), values)
+        for dataset, percentages in params.tuned_on_less.items()
+        for percentage, models in percentages.items()
+        for name, values in models.items()
+    ]
     simple = sorted(
         name for name, values in params.models.items() if MEMBERS not in params.models.get(values.get(VARIANT_OF, name), values)
     )

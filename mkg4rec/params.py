@@ -35,6 +35,10 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+Percentage = Annotated[str, Field(pattern=r"^[1-9][0-9]?$")]
+"""A key, and so a string: dvc takes no other."""
+
+
 class Run(Group):
     """What `dvc repro` builds: every model on every data set.
 
@@ -206,6 +210,7 @@ class Params(Group):
     datasets: dict[Name, Dataset]
     models: dict[Name, dict[str, Any]]
     tuned: dict[Name, dict[Name, dict[str, Any]]]
+    tuned_on_less: dict[Name, dict[Percentage, dict[Name, dict[str, Any]]]]
 
     def dataset(self, name: str) -> Dataset:
         """The parameters of the data set `name`.
@@ -225,23 +230,27 @@ class Params(Group):
         """
         return str(self._values(model).get(VARIANT_OF, model))
 
-    def hyperparameters(self, dataset: str, model: str) -> dict[str, Any]:
+    def hyperparameters(self, dataset: str, model: str, percentage: int = 100) -> dict[str, Any]:
         """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them; a variant's over its base model's.
 
-        In place of the name of each of its members, where it has such: the model that this is, and its values.
+        For so many percent of the train part the values of `tuned_on_less.<dataset>.<percentage>.<model>` stand over those. In place of the name of each of its members, where it has such: the model that this is, and its values.
 
         Raises:
             PipelineError: as `base_model`.
         """
-        tuned = self.tuned.get(dataset, {})
         base = self.base_model(model)
-        own = {key: value for key, value in self._values(model).items() if key != VARIANT_OF} | tuned.get(model, {})
-        values = own if base == model else self._values(base) | tuned.get(base, {}) | own
+        own = {key: value for key, value in self._values(model).items() if key != VARIANT_OF} | self._tuned(dataset, model, percentage)
+        values = own if base == model else self._values(base) | self._tuned(dataset, base, percentage) | own
         if MEMBERS in values:
             values[MEMBERS] = {
-                name: {"model": self.base_model(name), "hyperparameters": self.hyperparameters(dataset, name)} for name in values[MEMBERS]
+                name: {"model": self.base_model(name), "hyperparameters": self.hyperparameters(dataset, name, percentage)}
+                for name in values[MEMBERS]
             }
         return values
+
+    def _tuned(self, dataset: str, model: str, percentage: int) -> dict[str, Any]:
+        on_less = self.tuned_on_less.get(dataset, {}).get(str(percentage), {})
+        return self.tuned.get(dataset, {}).get(model, {}) | on_less.get(model, {})
 
     def _values(self, model: str) -> dict[str, Any]:
         if model not in self.models:

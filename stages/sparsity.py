@@ -20,7 +20,7 @@ def main(dataset: str, model_name: str, percentage_text: str) -> None:
     kept, dislikes = (thinned(parts[part], settings.split.seed, percentage / 100) for part in ("train", "dislikes"))
     data = training_data_of(layout, kept, parts["valid"], dislikes, choose_device(settings.train.device))
     checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
-    base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
+    base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name, percentage)
     model, _ = train(base, values, data, settings.train, checkpoint)
 
     # The lists leave out all of train, not only what was kept, so that they are chosen from the same items whatever the share.

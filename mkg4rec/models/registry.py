@@ -78,10 +78,10 @@ def hyperparameters(name: str, values: dict[str, Any], group: str = "") -> Group
 
 
 def check(params: Params) -> None:
-    """Check the hyper-parameters of every model in `models:`, alone and with each data set's `tuned:` values.
+    """Check the hyper-parameters of every model in `models:`, alone and with each data set's values of `tuned:` and `tuned_on_less:`.
 
     Raises:
-        PipelineError: as `hyperparameters`; or `tuned:` names an unknown data set or model.
+        PipelineError: as `hyperparameters`; or one of these names an unknown data set or model.
     """
     for name in params.models:
         hyperparameters(params.base_model(name), params.hyperparameters("", name), f"models.{name}")
@@ -89,6 +89,12 @@ def check(params: Params) -> None:
         params.dataset(dataset)
         for name in models:
             hyperparameters(params.base_model(name), params.hyperparameters(dataset, name), f"tuned.{dataset}.{name}")
+    for dataset, percentages in params.tuned_on_less.items():
+        params.dataset(dataset)
+        for percentage, models in percentages.items():
+            for name in models:
+                values = params.hyperparameters(dataset, name, int(percentage))
+                hyperparameters(params.base_model(name), values, f"tuned_on_less.{dataset}.{percentage}.{name}")
 
 
 def create(name: str, values: dict[str, Any], data: TrainingData) -> ClosedForm | Neural:

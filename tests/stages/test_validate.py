@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mkg4rec import params
 from mkg4rec.errors import PipelineError
 from stages import validate
 from tests.conftest import ROOT
@@ -91,6 +92,11 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
             "    ease: {regularization: -1}",
             "tuned.ml-1m.ease.regularization: Input should be greater than ",
         ),
+        (
+            "      ease: {regularization: 18000}",
+            "      ease: {regularization: -1}",
+            "tuned_on_less.ml-1m.10.ease.regularization: Input should be greater than ",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(line: str, mistake: str, complaint: str) -> None:
@@ -103,6 +109,18 @@ def test_a_mistake_is_named_with_its_line(line: str, mistake: str, complaint: st
     key = complaint.split(":")[0].rpartition(".")[2]
     text = Path("params.yaml").read_text(encoding="utf-8").splitlines()[int(told[1]) - 1]
     assert f"{key}:" in text
+
+
+def test_what_was_tuned_on_less_wins_where_there_is_less() -> None:
+    text = PARAMS.replace("      ease: {regularization: 18000}", "      ease: {regularization: 7}")
+    Path("params.yaml").write_text(text, encoding="utf-8")
+    settings = params.load()
+    regularizations = [settings.hyperparameters("ml-1m", "ease", percentage)["regularization"] for percentage in (100, 50, 10)]
+    assert regularizations == [600, 600, 7]
+    # A variant takes what its model takes, but for its own values.
+    of_model, of_variant = (settings.hyperparameters("ml-1m", name, 10) for name in ("kernel_ease", "kernel_ease_without_graph"))
+    assert of_variant["regularization"] == of_model["regularization"]
+    assert of_variant["warm_weights"].items() < of_model["warm_weights"].items()
 
 
 def test_a_group_at_fault_is_not_printed_whole() -> None:

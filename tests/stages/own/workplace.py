@@ -36,7 +36,7 @@ class Workplace:
 
     def write_params(self) -> None:
         self.params["datasets"] = {NAME: self.dataset}
-        self.params["tuned"] = {NAME: {}}
+        self.params |= {"tuned": {NAME: {}}, "tuned_on_less": {}}
         self.params["run"] |= {"datasets": [NAME], "models": ["ease"]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(self.params, sort_keys=False), encoding="utf-8")
 
