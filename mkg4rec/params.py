@@ -233,7 +233,9 @@ class Params(Group):
     def hyperparameters(self, dataset: str, model: str, percentage: int = 100) -> dict[str, Any]:
         """The values of `models.<model>` with those of `tuned.<dataset>.<model>` over them; a variant's over its base model's.
 
-        For so many percent of the train part the values of `tuned_on_less.<dataset>.<percentage>.<model>` stand over those. In place of the name of each of its members, where it has such: the model that this is, and its values.
+        For so many percent of the train part the values of `tuned_on_less.<dataset>.<percentage>.<model>` stand over those.
+
+        In place of the name of each of its members, where it has such: the model that this is, and its values.
 
         Raises:
             PipelineError: as `base_model`.
