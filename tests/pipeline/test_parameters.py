@@ -40,7 +40,7 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "models.ease.regularization": (50, {"gather@demo"}),
     "tuned.demo": ("{ease: {regularization: 50}}", {"gather@demo"}),
     "tuned.ml-1m.ease": ("{regularization: 50}", set()),
-    "tuned_on_less": ("{}", set()),
+    "tuned_on_less.demo": ('{"10": {ease: {regularization: 50}}}', set()),
 }
 """Parameter: another value, and the stages that read it (`validate` reads them all; `gather` hands each model its own)."""
 
