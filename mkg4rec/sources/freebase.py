@@ -34,7 +34,7 @@ _NAMESPACE = "<http://rdf.freebase.com/ns/"
 _NAME = f"{_NAMESPACE}type.object.name>"
 _ENTITY = rf"^{re.escape(_NAMESPACE)}[mg]\.\w+>$"
 _LITERAL = r'"[^"\\]*(?:\\.[^"\\]*)*"(?:@[A-Za-z]+(?:-[A-Za-z0-9]+)*|\^\^<[^\t]*>)?'
-_TRIPLE = re.compile(rf"<[^\t]*>\t<[^\t]*>\t(?:<[^\t]*>|{_LITERAL})\t\.")
+_TRIPLE = re.compile(rf"(<[^\t]*>)\t(<[^\t]*>)\t(<[^\t]*>|{_LITERAL})\t(\.)")
 _FIELDS = pa.schema([(name, pa.string()) for name in ("subject", "predicate", "object", "end")])
 _BAD_LINES_TOLD = 5
 _FEW_BYTES = 1 << 14
@@ -152,17 +152,17 @@ def _read(lines: bytes) -> _Triples:
 
 
 def _read_one_by_one(text: bytes) -> _Triples:
-    lines = text.removesuffix(b"\n").split(b"\n")
-    bad = [position for position, line in enumerate(lines) if not _is_triple(line)]
-    unwanted = set(bad)
-    good = b"\n".join(line for position, line in enumerate(lines) if position not in unwanted)
-    return _Triples(_split(good) if good else _FIELDS.empty_table(), len(lines), bad)
+    fields = [_fields(line) for line in text.removesuffix(b"\n").split(b"\n")]
+    good = [dict(zip(_FIELDS.names, triple, strict=True)) for triple in fields if triple]
+    bad = [position for position, triple in enumerate(fields) if not triple]
+    return _Triples(pa.Table.from_pylist(good, _FIELDS), len(fields), bad)
 
 
 def _parse(lines: bytes) -> pa.Table | None:
     """The four fields of every line, or None if some line is not a triple.
 
-    Agrees with `_is_triple`: the field that may hold anything, the literal, is held against the same expression.
+    Agrees with `_fields`, as the field that may hold anything, the literal, is held against the same expression; but a tab in it, which
+    only that knows, is a line to be read by itself.
     """
     # Arrow would take a byte order mark away and cut a line at a carriage return.
     if not lines.startswith(b"<") or b"\r" in lines:
@@ -178,11 +178,13 @@ def _parse(lines: bytes) -> pa.Table | None:
     return triples if all(pc.all(condition, min_count=0).as_py() for condition in conditions) else None
 
 
-def _is_triple(line: bytes) -> bool:
+def _fields(line: bytes) -> tuple[str, ...]:
+    """The four fields of a triple, or none."""
     try:
-        return _TRIPLE.fullmatch(line.decode()) is not None and b"\r" not in line
+        triple = None if b"\r" in line else _TRIPLE.fullmatch(line.decode())
     except UnicodeDecodeError:
-        return False
+        triple = None
+    return triple.groups() if triple else ()
 
 
 def _split(lines: bytes) -> pa.Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mkg4rec.errors import PipelineError
@@ -102,6 +102,11 @@ dumps = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
+@example(
+    text=line(ns("m.0a"), ns("film.film.genre"), ns("m.0b")) + b"\n" + line(ns("m.0a"), ns("type.object.name"), '"a\tb"@en'),
+    piece_bytes=300,
+    cut=0,
+)
 @given(text=dumps, piece_bytes=st.integers(1, 300) | st.just(1 << 20), cut=st.integers(0, 500))
 def test_the_scan_is_the_slow_reading(tmp_path_factory: pytest.TempPathFactory, text: bytes, piece_bytes: int, cut: int) -> None:
     mids = ["m.0a", "g.1d"]
