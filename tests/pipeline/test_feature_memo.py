@@ -20,6 +20,7 @@ def test_lost_features_come_from_the_memo(clone: Clone) -> None:
     assert clone.succeed("git", "status", "--porcelain").output == ""
 
 
+@pytest.mark.slow
 def test_an_earlier_commit_finds_everything_as_it_was(clone: Clone) -> None:
     features = clone.contents("data/demo/features")
     clone.set("datasets.demo.encoder.epochs", 1)

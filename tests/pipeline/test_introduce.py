@@ -42,8 +42,16 @@ def test_a_new_film_of_a_known_director_is_for_those_who_like_the_director(clone
     ("text", "complaint"),
     [
         ("title: A\nsmell: b\n", "new.yaml:2: smell: unknown key"),
-        ("title: A\nfacts:\n  - {relation: film.film.smell, entity: m.1}\n", "the graph has no relation 'film.film.smell'"),
-        ("title: A\nfacts:\n  - {relation: film.film.genre, entity: Nobody at all}\n", "no entity of the name 'Nobody at all'"),
+        pytest.param(
+            "title: A\nfacts:\n  - {relation: film.film.smell, entity: m.1}\n",
+            "the graph has no relation 'film.film.smell'",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "title: A\nfacts:\n  - {relation: film.film.genre, entity: Nobody at all}\n",
+            "no entity of the name 'Nobody at all'",
+            marks=pytest.mark.slow,
+        ),
         ("title: A\nposter: new.yaml\n", "new.yaml: the poster cannot be used"),
     ],
 )

@@ -71,7 +71,7 @@ def _holds(groups: set[str], key: str) -> bool:
 @pytest.mark.parametrize(
     ("key", "value", "before", "model"),
     [
-        ("models.ease.regularization", 50, [], "ease"),
+        pytest.param("models.ease.regularization", 50, [], "ease", marks=pytest.mark.slow),
         pytest.param("train.seed", 1, [], "multi_kg4rec", marks=pytest.mark.slow),
         pytest.param("datasets.demo.kg.min_relation_triplets", 30, ["build_kg@demo"], "multi_kg4rec", marks=pytest.mark.slow),
     ],
@@ -167,6 +167,7 @@ def test_where_outputs_stay_the_same_nothing_follows(clone: Clone) -> None:
     assert set(repro.stages) == {"validate", "download@demo", "fetch_dump@demo", "fetch_media@demo", "build_kg@demo"}
 
 
+@pytest.mark.slow
 def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> None:
     clone.set("split.seed", 1)
     clone.succeed("dvc", "repro", "split@demo", "split_cold@demo")
