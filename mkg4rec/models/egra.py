@@ -100,7 +100,7 @@ class Egra(LightGcn):
         parts = [data.read_features(modality) for modality in hyperparameters.modality_weights]
         self.contents = nn.ModuleList(ProjectedContents(part, data.num_items, hyperparameters.dimension) for part in parts)
         self.to(data.train.items.device)
-        self.user_means = user_means(data.train)
+        self.user_means = user_means(data.train).constant
         of_items = torch.stack([part.present[: data.num_items] for part in parts]).any(0)
         self.known = self.user_means(of_items.float().unsqueeze(1)).squeeze(1) > 0, of_items
         self.refresh()

@@ -159,9 +159,8 @@ class Igdmrec(OverItemGraphs):
         return rows
 
     def vectors_from(self, initial: Tensor) -> tuple[Tensor, Tensor]:
-        own, of_users = initial.split([len(self.items), len(self.users)])
-        users, items = light_convolution(self.adjacency, of_users, own, self.num_layers)
-        return users, items + item_convolution(self.item_graphs[0], own, self.hyperparameters.num_item_layers)
+        users, items = super().vectors_from(initial)
+        return users, items + item_convolution(self.item_graphs[0], initial[: len(self.items)], self.hyperparameters.num_item_layers)
 
     def modality_shares(self, users: Tensor, items: Tensor) -> dict[str, Tensor]:
         """By which modality those neighbours of the item were near to it before that denoising left."""

@@ -42,17 +42,15 @@ def joint_graph(weights: ModalityWeights, data: TrainingData) -> ItemGraph:
     return blended(modality_graphs(weights, data))
 
 
-def user_means(train: Interactions) -> SparseProduct:
-    """Of (items, d) vectors the mean over what each user took: (users, d)."""
-    pattern = Pattern.build(train.users, train.items, (train.num_users, train.num_items))
-    return pattern.weighted(1 / train.counts[train.users].float())
+def user_means(train: Interactions, kept: Tensor | None = None) -> LearnedProduct:
+    """Of (items, d) vectors the mean over what each user took: (users, d).
 
-
-def partial_user_means(train: Interactions, kept: Tensor) -> LearnedProduct:
-    """As `user_means` where (nnz,) `kept`, from 0 to 1, is there of each interaction, with its gradient."""
-    pattern = Pattern.build(train.users, train.items, (train.num_users, train.num_items))
-    sums = kept.new_zeros(train.num_users).index_add(0, train.users, kept).clamp(min=torch.finfo(kept.dtype).tiny)
-    return pattern.learned(kept / sums[train.users])
+    Args:
+        kept: (nnz,) how much of each interaction is there, from 0 to 1, of which the product has a gradient; by default all.
+    """
+    taken = torch.ones(len(train), device=train.items.device) if kept is None else kept
+    sums = taken.new_zeros(train.num_users).index_add(0, train.users, taken).clamp(min=torch.finfo(taken.dtype).tiny)
+    return Pattern.build(train.users, train.items, (train.num_users, train.num_items)).learned(taken / sums[train.users])
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ from mkg4rec.models.item_graphs import (
     Mixture,
     OverItemGraphs,
     near_by,
-    partial_user_means,
     shares_by_length,
     user_means,
 )
@@ -123,7 +122,7 @@ class Siger(OverItemGraphs):
         self.hyperparameters: SigerHyperparameters = hyperparameters
         self.join(*infused(hyperparameters, data))
         self.shares = torch.tensor(list(hyperparameters.modality_weights.values()), device=data.train.items.device)
-        self.user_means: SparseProduct | LearnedProduct = user_means(data.train)
+        self.user_means: SparseProduct | LearnedProduct = user_means(data.train).constant
         connected = torch.stack([graph.connected for graph in self.mixed()], dim=1)  # (items, M)
         self.known = self.user_means(connected.float()) > 0, connected
         self.drop_probabilities = drop_probabilities(hyperparameters, data.train)
@@ -134,8 +133,8 @@ class Siger(OverItemGraphs):
 
     def represent(self, initial: Tensor) -> tuple[Side, Side]:
         """Users and items from e⁰."""
-        own, own_of_users = initial.split([len(self.items), len(self.users)])
-        users, items = light_convolution(self.adjacency, own_of_users, own, self.num_layers)
+        own = initial[: len(self.items)]
+        users, items = super().vectors_from(initial)
         steps = self.hyperparameters.num_item_layers
         of_items = torch.stack([item_convolution(graph, own, steps) for graph in self.item_graphs], dim=1)
         of_users = self.user_means(of_items.flatten(1)).view(len(users), *of_items.shape[1:])
@@ -147,7 +146,7 @@ class Siger(OverItemGraphs):
     @contextmanager
     def keeping(self, kept: Tensor) -> Iterator[None]:
         whole = self.user_means
-        self.user_means = partial_user_means(self.train_interactions, kept[self.graph.edges_by_relation[INTERACTS]])
+        self.user_means = user_means(self.train_interactions, kept[self.graph.edges_by_relation[INTERACTS]])
         try:
             with super().keeping(kept):
                 yield
