@@ -112,7 +112,8 @@ def _parse_ratings_at_once(content: bytes) -> pa.Table | None:
     try:
         numbers = csv.read_csv(
             pa.BufferReader(content.replace(b"::", b",")),
-            read_options=csv.ReadOptions(column_names=_RATINGS_SCHEMA.names),
+            # A thread of Arrow's that still held Python's bytes at the end of the process would abort it.
+            read_options=csv.ReadOptions(use_threads=False, column_names=_RATINGS_SCHEMA.names),
             parse_options=csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(_RATINGS_SCHEMA.names, pa.int64()), null_values=[], strings_can_be_null=False
