@@ -106,6 +106,19 @@ def test_a_sum_of_blocks_is_the_block_of_the_sum(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(kernels.WeightedSum(parts, ITEMS).between(rows, columns), expected[rows][:, columns])
 
 
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_polynomial_is_of_the_products_of_features(degree: int) -> None:
+    features = np.random.default_rng(0).normal(size=(ITEMS, 3)).astype(np.float32)
+    features[2] = 0
+    base = kernels.WeightedSum([(0.4, kernels.Cosines(features))], ITEMS)
+    products = features
+    for _ in range(degree - 1):
+        products = np.einsum("if,ig->ifg", products, features).reshape(ITEMS, -1)
+    lengths = np.linalg.norm(products, axis=1, keepdims=True)
+    unit = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    np.testing.assert_allclose(_whole(kernels.Polynomial(base, degree)), unit @ unit.T, atol=1e-6)
+
+
 def _kernels() -> list[Kernel]:
     generator = torch.Generator().manual_seed(0)
     vectors = FeatureMatrix(torch.randn(8, 4, generator=generator), torch.tensor([True, False, True, True, True, True, True, True]))
@@ -117,10 +130,11 @@ def _kernels() -> list[Kernel]:
         years,
         kernels.Nearness(np.full(ITEMS, math.nan), 3.0),
         kernels.WeightedSum([(2.0, sparse), (0.5, years)], ITEMS),
+        kernels.Polynomial(kernels.WeightedSum([(2.0, sparse), (0.5, years)], ITEMS), 3),
     ]
 
 
-@pytest.mark.parametrize("kernel", _kernels(), ids=["sparse", "dense", "years", "unknown years", "sum"])
+@pytest.mark.parametrize("kernel", _kernels(), ids=["sparse", "dense", "years", "unknown years", "sum", "polynomial"])
 def test_a_product_with_a_kernel_is_that_with_all_its_entries(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "BLOCK", 2)
     dense = np.random.default_rng(0).normal(size=(ITEMS, 3))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mkg4rec import kernels
 from mkg4rec.group import Group, Lax, Name
-from mkg4rec.kernels import Kernel, WeightedSum
+from mkg4rec.kernels import Kernel, Polynomial, WeightedSum
 from mkg4rec.models.data import ItemContents, TrainingData
 
 
@@ -57,7 +57,31 @@ class CountKernel(Group):
     width: Annotated[float, Field(gt=0)]
 
 
-KernelSettings = Annotated[AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel, Field(discriminator="source")]
+class PolynomialKernel(Group):
+    """Items that are alike in `degree` respects at once, by the weighted sum of other kernels: `of`, by their names."""
+
+    source: Literal["polynomial"]
+    of: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+    degree: Annotated[int, Field(ge=2)]
+
+
+KernelSettings = Annotated[
+    AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel | PolynomialKernel, Field(discriminator="source")
+]
+
+
+def _made_of_others(kernels: dict[str, KernelSettings]) -> dict[str, KernelSettings]:
+    for name, settings in kernels.items():
+        if isinstance(settings, PolynomialKernel):
+            simple = [other for other, its in kernels.items() if not isinstance(its, PolynomialKernel)]
+            unknown = sorted(settings.of.keys() - simple)
+            if unknown:
+                raise ValueError(f"{name} is of {', '.join(unknown)}; it can be of {', '.join(simple) or 'nothing here'}")
+    return kernels
+
+
+Kernels = Annotated[dict[Name, KernelSettings], AfterValidator(_made_of_others)]
+"""By name, what is known of items; a polynomial kernel is of those that are no such."""
 
 
 def _of_kernels(weights: dict[str, float], group: ValidationInfo) -> dict[str, float]:
@@ -85,7 +109,7 @@ class ContentKernels:
     def kernel(self, name: str) -> Kernel:
         """K_m by its name."""
         if name not in self._made:
-            self._made[name] = _read(self._settings[name], self._data)
+            self._made[name] = self._make(self._settings[name])
         return self._made[name]
 
     def weighted(self, weights: KernelWeights) -> WeightedSum:
@@ -100,19 +124,21 @@ class ContentKernels:
         """Σ_m α_m K_m of (M,) items with each other: (M, M)."""
         return self.between(weights, items, items)
 
-
-def _read(settings: KernelSettings, data: TrainingData) -> Kernel:
-    match settings:
-        case AttributeKernel():
-            return kernels.of_attributes(data.read_triplets(), settings.relations, data.num_items)
-        case WordKernel():
-            return kernels.of_words(_texts(data.read_contents(), settings.of))
-        case VectorKernel():
-            return kernels.of_vectors(data.read_features(settings.modality), data.num_items)
-        case YearKernel():
-            return kernels.Nearness(data.read_contents().years.numpy(), settings.width)
-        case CountKernel():
-            return kernels.of_counts(data.read_triplets(), settings.relations, settings.width, data.num_items)
+    def _make(self, settings: KernelSettings) -> Kernel:
+        data = self._data
+        match settings:
+            case AttributeKernel():
+                return kernels.of_attributes(data.read_triplets(), settings.relations, data.num_items)
+            case WordKernel():
+                return kernels.of_words(_texts(data.read_contents(), settings.of))
+            case VectorKernel():
+                return kernels.of_vectors(data.read_features(settings.modality), data.num_items)
+            case YearKernel():
+                return kernels.Nearness(data.read_contents().years.numpy(), settings.width)
+            case CountKernel():
+                return kernels.of_counts(data.read_triplets(), settings.relations, settings.width, data.num_items)
+            case PolynomialKernel():
+                return Polynomial(self.weighted(settings.of), settings.degree)
 
 
 def _texts(contents: ItemContents, of: Sequence[Text]) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from mkg4rec.group import Count, Group, Name
+from mkg4rec.group import Count, Group
 from mkg4rec.kernels import BLOCK
 from mkg4rec.models.base import Input
-from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
+from mkg4rec.models.content_kernels import ContentKernels, Kernels, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel
 from mkg4rec.tuning.space import Range
@@ -28,7 +28,7 @@ class ContentKnnHyperparameters(Group):
 
     num_neighbours: Annotated[Count, Range(10, 1000, log=True)]
     frequency_exponent: Annotated[float, Field(ge=0, le=1), Range(0.0, 1.0)]
-    kernels: dict[Name, KernelSettings]
+    kernels: Kernels
     weights: KernelWeights
 
 

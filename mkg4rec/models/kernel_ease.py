@@ -18,14 +18,14 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
-from mkg4rec.group import Group, Name, Share
+from mkg4rec.group import Group, Share
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import require_memory
 from mkg4rec.models.base import WEIGHTS, Input
 from mkg4rec.models.blocks.equations import NormalEquations, RidgeEquations
 from mkg4rec.models.blocks.matrix import BlockScorer
 from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagonal_blocks
-from mkg4rec.models.content_kernels import ContentKernels, KernelSettings, KernelWeights
+from mkg4rec.models.content_kernels import ContentKernels, Kernels, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import EXAMPLE_OF_BLOCKS, ItemWeightsModel, cross_gram, zero_diagonal_solution
 from mkg4rec.tuning.space import Range
@@ -56,7 +56,7 @@ class KernelEaseHyperparameters(Group):
     rating_slope: Annotated[float, Field(ge=0), Range(0.0, 0.5)]
     dislikes: bool
     dislike_regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True)]
-    kernels: dict[Name, KernelSettings]
+    kernels: Kernels
     warm_weights: KernelWeights
     cold_weights: KernelWeights
     cold_regularization: Annotated[float, Field(gt=0), Range(0.01, 10.0, log=True)]

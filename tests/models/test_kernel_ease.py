@@ -12,9 +12,10 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
+from mkg4rec.models.content_kernels import ContentKernels
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
 from mkg4rec.models.ease import Ease
-from mkg4rec.models.kernel_ease import KernelEase
+from mkg4rec.models.kernel_ease import KernelEase, KernelEaseHyperparameters
 from tests.worlds import checkerboard, dense_interactions, random_interactions, random_triplets
 
 USERS, ITEMS = 25, 10
@@ -181,11 +182,26 @@ def test_what_a_data_set_has_not_is_as_if_it_were_not_asked_for() -> None:
         (YEAR | {"width": 0}, "width"),
         (PEOPLE | {"relations": []}, "relations"),
         (YEAR | {"modality": "text"}, "unknown key"),
+        ({"source": "polynomial", "of": {"smell": 1.0}, "degree": 2}, "bad is of smell; it can be of nothing here"),
+        ({"source": "polynomial", "of": {"bad": 1.0}, "degree": 2}, "bad is of bad"),
+        ({"source": "polynomial", "of": {}, "degree": 2}, "of"),
+        ({"source": "polynomial", "of": {"year": 1.0}, "degree": 1}, "degree"),
     ],
 )
 def test_refuses_impossible_kernels(kernel: dict[str, Any], complaint: str) -> None:
     with pytest.raises(PipelineError, match=rf"models\.kernel_ease\.kernels.*{complaint}"):
         registry.create("kernel_ease", VALUES | {"kernels": {"bad": kernel}}, ratings_world())
+
+
+def test_a_polynomial_kernel_is_of_other_kernels_by_their_weights() -> None:
+    both = {"source": "polynomial", "of": {"people": 0.5, "year": 2.0}, "degree": 2}
+    kernels = ContentKernels(KernelEaseHyperparameters(**VALUES | {"kernels": KERNELS | {"both": both}}).kernels, ratings_world())
+    every = np.arange(ITEMS)
+    people, year, found = (kernels.kernel(name).between(every, every) for name in ("people", "year", "both"))
+    for a in every:
+        for b in every:
+            pair, one, other = (0.5 * people[x, y] + 2 * year[x, y] for x, y in ((a, b), (a, a), (b, b)))
+            assert found[a, b] == pytest.approx(pair**2 / (one * other) if one * other else 0)
 
 
 @pytest.mark.parametrize("weights", [{"warm_weights": {"smell": 1.0}}, {"cold_weights": {"smell": 1.0}}])
