@@ -57,8 +57,8 @@ class TableFile(Group):
     def _say_how_to_read_it(self) -> Self:
         if self.is_parquet != (self.separator is None):
             raise ValueError("separator is null for Parquet, and one character for everything else")
-        if self.separator in ('"', "\n", "\r"):
-            raise ValueError("separator cannot be a quote or a line end")
+        if self.separator is not None and (self.separator in '"\n\r' or not self.separator.isascii()):
+            raise ValueError("separator is an ASCII character that is no quote and no line end")
         given = [column for column in self.columns.values() if column is not None]
         if len({type(column) for column in given}) > 1 or (self.is_parquet and any(isinstance(column, int) for column in given)):
             raise ValueError("columns are all names of a header or all positions; those of Parquet have names")

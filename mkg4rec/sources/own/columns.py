@@ -16,7 +16,7 @@ from mkg4rec.errors import PipelineError
 _BLOCK_BYTES = 16 << 20
 _LONGEST_FIELD = 1 << 24
 _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
-_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Columns:
             PipelineError: one is empty, or the column of a Parquet file is neither strings nor whole numbers.
         """
         values = self.table[role]
-        if not (_is_text(values.type) or pa.types.is_integer(values.type)):
+        if not (is_text(values.type) or pa.types.is_integer(values.type)):
             raise self.error(role, None, f"identifiers are strings or whole numbers, but the column is {values.type}")
         texts = values.cast(pa.string())
         self.check(role, pc.and_kleene(texts.is_valid(), pc.not_equal(pc.fill_null(texts, ""), "")), "an identifier is missing")
@@ -73,7 +73,7 @@ class Columns:
             PipelineError: the column of a Parquet file is not of strings.
         """
         values = self.table[role]
-        if not (_is_text(values.type) or pa.types.is_null(values.type)):
+        if not (is_text(values.type) or pa.types.is_null(values.type)):
             raise self.error(role, None, f"texts are strings, but the column is {values.type}")
         return pc.fill_null(values.cast(pa.string()), "")
 
@@ -84,9 +84,9 @@ class Columns:
             PipelineError: one is missing or not a finite number.
         """
         values = self.table[role]
-        if _is_text(values.type):
+        if is_text(values.type):
             values = pc.utf8_trim_whitespace(pc.fill_null(values.cast(pa.string()), ""))
-            self.check(role, pc.match_substring_regex(values, _NUMBER), "not a number")
+            self.check(role, pc.match_substring_regex(values, NUMBER), "not a number")
         elif not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
             raise self.error(role, None, f"numbers are needed, but the column is {values.type}")
         numbers = values.cast(pa.float64(), safe=False)
@@ -138,28 +138,31 @@ def _read_parquet(source: TableSource) -> pa.Table:
     try:
         found = pq.read_schema(source.path).names
         _check_columns(source, found, "")
-        return (
-            pq.read_table(source.path, columns=list(source.columns.values()), partitioning=None)
-            .select(list(source.columns.values()))
-            .rename_columns(list(source.columns))
-        )
+        # Two roles may stand in one column.
+        read = pq.read_table(source.path, columns=list({str(column) for column in source.columns.values()}), partitioning=None)
+        return pa.table({role: read[str(column)] for role, column in source.columns.items()})
     except (pa.ArrowInvalid, OSError) as error:
         raise PipelineError(f"{source.path}: not a readable Parquet file ({error}). Write it anew.") from error
 
 
 def _read_text(source: TableSource) -> pa.Table:
-    header = _first_row(source)
+    line, header = _first_row(source)
     fields = header if source.has_header else [str(position + 1) for position in range(len(header))]
     names = [name.rpartition(":")[0] for name in fields] if source.typed_header else fields
-    _check_columns(source, names, ":1")
+    _check_columns(source, names, f":{line}")
     wanted = {role: names.index(str(column)) for role, column in source.columns.items()}
     # Two roles may stand in one column, and other columns may have one name: Arrow gets numbers for names.
     numbered = [str(position) for position in range(len(names))]
     try:
         read = arrow_csv.read_csv(
-            source.path,
+            # Of a path Arrow would take the ending `.gz` for its word.
+            pa.OSFile(str(source.path)),
             arrow_csv.ReadOptions(
-                column_names=numbered, skip_rows=0, skip_rows_after_names=int(source.has_header), block_size=_BLOCK_BYTES
+                # To Arrow a blank line above the header would be the header.
+                column_names=numbered,
+                skip_rows=line - 1,
+                skip_rows_after_names=int(source.has_header),
+                block_size=_BLOCK_BYTES,
             ),
             arrow_csv.ParseOptions(delimiter=source.separator, newlines_in_values=True),
             arrow_csv.ConvertOptions(
@@ -189,19 +192,30 @@ def _check_columns(source: TableSource, found: list[str], line: str) -> None:
         )
 
 
-def _first_row(source: TableSource) -> list[str]:
-    _, row = next(_careful_rows(source), (0, []))
+def _first_row(source: TableSource) -> tuple[int, list[str]]:
+    """Its line and its fields."""
+    line, row = next(_careful_rows(source), (0, []))
     if not row:
         raise PipelineError(f"{source.path}: the file has no line with text. Put the data there, or describe it as null in params.yaml.")
+    _check_utf8(source, line, row)
     if source.typed_header:
         for field in row:
             name, _, kind = field.rpartition(":")
             if not name or kind not in _ATOMIC_TYPES:
                 raise PipelineError(
-                    f"{source.path}:1: the header has {field[:80]!r}; RecBole's atomic files say `name:type` with one of the types "
+                    f"{source.path}:{line}: the header has {field[:80]!r}; RecBole's atomic files say `name:type` with one of the types "
                     f"{', '.join(_ATOMIC_TYPES)}, and a tab between the fields. Correct the header."
                 )
-    return row
+    return line, row
+
+
+def _check_utf8(source: TableSource, line: int, row: list[str]) -> None:
+    for field in row:
+        if bad := re.search("[\0\udc80-\udcff]", field):
+            raise PipelineError(
+                f"{source.path}:{line}: not UTF-8 text (byte 0x{ord(bad[0]) & 0xFF:02x}). "
+                "Save the file as UTF-8, for instance by `iconv -f latin1 -t utf8`; unpack it, if it is compressed."
+            )
 
 
 def _careful_rows(source: TableSource) -> Iterator[tuple[int, list[str]]]:
@@ -228,14 +242,10 @@ def _explain_bad_line(source: TableSource, width: int) -> None:
                 f"{source.path}:{line}: {len(row)} fields, where the first line has {width}, in {text!r}. "
                 "Correct the line; a field with the separator in it needs quotes around it."
             )
-        for field in row:
-            if bad := re.search("[\udc80-\udcff]", field):
-                raise PipelineError(
-                    f"{source.path}:{line}: not UTF-8 text (byte 0x{ord(bad[0]) - 0xDC00:02x}). "
-                    "Save the file as UTF-8, for instance by `iconv -f latin1 -t utf8`."
-                )
+        _check_utf8(source, line, row)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values are strings, in any of the forms that writers of Parquet choose."""
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value))

@@ -47,6 +47,8 @@ def own_files(folder: Path, sources: FileSources | RecBoleSources) -> OwnFiles:
     """
     found = _described(folder, sources) if isinstance(sources, FileSources) else _atomic(folder, sources)
     for path in found.tables:
+        if path.is_dir():
+            raise PipelineError(f"{path}: a folder, where a single file is read. Make its parts one file.")
         if not path.is_file():
             raise PipelineError(f"{path}: there is no such file. Put it there, or correct its description in params.yaml.")
     if found.images and not found.images.is_dir():

@@ -1,10 +1,14 @@
 """Interactions from a table of one's own."""
 
+import math
+import re
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.sources.own.columns import Columns, TableSource, read_columns
+from mkg4rec.sources.own.columns import NUMBER, Columns, TableSource, is_text, read_columns
 
 _EARLIEST, _LATEST = -(2**40), 2**40
 """Seconds since 1970 between which a time can be right: some 35,000 years to either side."""
@@ -55,20 +59,38 @@ def _times(columns: Columns) -> pa.ChunkedArray | pa.Array:
     if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
         columns.check("time", values.is_valid(), "a time is missing")
         return values.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-    if (parsed := _iso_times(values)) is not None:
-        return parsed
+    if is_text(values.type):
+        texts = pc.utf8_trim_whitespace(columns.texts("time"))
+        # The first row says in which of the two forms all times are: a year alone would be either.
+        if not pc.match_substring_regex(texts[:1], NUMBER)[0].as_py():
+            return _iso_times(columns, texts)
     seconds = columns.numbers("time")
     good = pc.and_(pc.greater(seconds, _EARLIEST), pc.less(seconds, _LATEST))
     columns.check("time", good, "not a time in seconds since 1970 (milliseconds are to be divided by 1000)")
     return pc.floor(seconds).cast(pa.int64())
 
 
-def _iso_times(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Seconds since 1970 of texts like 2024-05-31 or 2024-05-31T12:00:00Z; None where not all are."""
-    if not pa.types.is_string(values.type):
-        return None
+def _iso_times(columns: Columns, texts: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """Seconds since 1970 of texts like 2024-05-31, 2024-05-31T12:00:00Z or 2024-05-31 14:00:00.123456789+02:00.
+
+    Raises:
+        PipelineError: one is none.
+    """
     try:
-        moments = pc.replace_substring_regex(values, "Z$", "").cast(pa.timestamp("us"))
+        moments = pc.replace_substring_regex(texts, "Z$", "").cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
-        return None
+        # Arrow reads times of one zone alone, in microseconds, and does not say where it stumbled.
+        return pa.array([_iso_time(columns, row, text) for row, text in enumerate(texts.to_pylist())], pa.int64())
     return moments.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+
+
+def _iso_time(columns: Columns, row: int, text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+        # Eight digits are a date to ISO 8601, and seconds to the other form.
+        if re.fullmatch(NUMBER, text):
+            raise ValueError
+    except ValueError as error:
+        problem = "not a time in ISO 8601 as 2024-05-31T12:00:00Z, nor are all times seconds since 1970"
+        raise columns.error("time", row, problem) from error
+    return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -67,6 +67,12 @@ def test_a_damaged_parquet_file_is_told(workplace: Workplace) -> None:
     assert workplace.complaint().startswith("own/reading-club/interactions.parquet: not a readable Parquet file")
 
 
+def test_a_folder_in_the_place_of_a_file_is_told(workplace: Workplace) -> None:
+    (workplace.own / "interactions.parquet").mkdir()
+    workplace.sources["interactions"] |= {"file": "interactions.parquet", "separator": None}
+    assert workplace.complaint().startswith("own/reading-club/interactions.parquet: a folder, where a single file is read.")
+
+
 @pytest.mark.parametrize("gone", ["items.csv", "images", ""])
 def test_what_is_not_there_is_told(workplace: Workplace, gone: str) -> None:
     path = workplace.own / gone
@@ -89,6 +95,7 @@ def test_triples_of_other_items_are_told(workplace: Workplace) -> None:
         ("interactions", "user", 0, "sources.interactions.user: a column is a name in the header, or in a file"),
         ("interactions", "users", "user", "sources.interactions.users: unknown key; correct its spelling or remove it"),
         ("interactions", "scale", [5, 1], "sources.interactions: scale is [least, greatest] of a column of ratings"),
+        ("interactions", "separator", "¦", "sources.interactions: separator is an ASCII character that is no quote and no line end"),
         (None, "images", "../images", "sources.images: a path within the folder of the data set is needed"),
         (None, "triples", None, "sources: names and links belong to a graph; without triples or dump both are null"),
         (None, "dump", {"address": "https://a.invalid/b", "checksum": None, "max_bytes": 1}, "sources: the graph comes from"),
