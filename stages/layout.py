@@ -1,11 +1,24 @@
 """Where the files of a data set lie; dvc.yaml names the same paths."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.tables import Table
+
+_LONGEST_NAME = 100
+"""Of what names a user or an item in the name of a file, which may have 255 bytes."""
+
+
+def _file_name(identifier: int | str) -> str:
+    """An identifier as part of a file's name: written as in an address, and a long one cut, with its digest to tell it from others."""
+    quoted = quote(str(identifier), safe="")
+    if len(quoted) <= _LONGEST_NAME:
+        return quoted
+    digest = hashlib.sha256(quoted.encode()).hexdigest()[:16]
+    return f"{quoted[: _LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
 @dataclass(frozen=True)
@@ -206,7 +219,7 @@ class Layout:
         return self.case_study(model) / "attention.parquet"
 
     def case_figure(self, model: str, user: int | str) -> Path:
-        return self.case_study(model) / f"user-{quote(str(user), safe='')}.png"
+        return self.case_study(model) / f"user-{_file_name(user)}.png"
 
     def explanations(self, model: str) -> Path:
         """A folder: faithfulness.json and a folder per pair that was explained."""
@@ -214,7 +227,7 @@ class Layout:
 
     def explanation(self, model: str, user: int | str, item: int | str) -> Path:
         """A folder: explanation.json and explanation.png."""
-        return self.explanations(model) / f"user-{quote(str(user), safe='')}-item-{quote(str(item), safe='')}"
+        return self.explanations(model) / f"user-{_file_name(user)}-item-{_file_name(item)}"
 
     @property
     def schemas(self) -> Path:

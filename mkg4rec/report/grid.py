@@ -90,7 +90,9 @@ def as_markdown(grid: Grid) -> str:
     """A Markdown table, the best values bold."""
     lines = [grid.header, ("---", *("---:" for _ in grid.header[1:]))]
     lines += [tuple(f"**{cell.text}**" if cell.best else cell.text for cell in row) for row in grid.rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    # A title may have a bar in it, which would end its cell.
+    escaped = ([text.replace("|", r"\|") for text in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
 
 
 def as_text(grid: Grid) -> str:

@@ -112,11 +112,18 @@ def test_cases_have_shares_hits_and_posters() -> None:
 
 
 def test_markdown_has_the_numbers_or_why_there_are_none() -> None:
-    case = Case("A1", [AttendedItem(1, "Heat (1995)", True, {"visual": 0.25, "text": 0.75}, None)])
+    case = Case(
+        "A1",
+        [
+            AttendedItem(1, "Heat (1995)", True, {"visual": 0.25, "text": 0.75}, None),
+            AttendedItem(2, "A|B", False, {"visual": 0, "text": 1}, None),
+        ],
+    )
 
     text = render_cases("multi_kg4rec", [case], "")
 
     assert "## User A1" in text
     assert "| item | rank | image | text | hit |" in text
     assert "| Heat (1995) | 1 | 0.250 | 0.750 | ✓ |" in text
+    assert r"| A\|B | 2 |" in text
     assert render_cases("ease", [], "ease has none.").endswith("\nease has none.\n")

@@ -184,3 +184,12 @@ def test_an_identifier_makes_a_file_name_of_its_own() -> None:
 
     assert len(names) == 5
     assert all(LAYOUT.case_figure("ease", user).parent == LAYOUT.case_study("ease") for user in ("A/B", "../A"))
+
+
+def test_a_long_identifier_makes_a_name_that_a_file_system_takes() -> None:
+    users = ["u" * 300, "u" * 299 + "v", "名" * 90]
+    names = {LAYOUT.case_figure("ease", user).name for user in users}
+    names |= {LAYOUT.explanation("ease", user, item).name for user in users for item in users}
+
+    assert len(names) == 3 + 9
+    assert max(len(name.encode()) for name in names) <= 255
