@@ -143,7 +143,8 @@ def _damaged(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """(rows,) whether there is a vector that is not of unit length."""
     column = table["vector"].combine_chunks()
     present = column.is_valid().to_numpy(zero_copy_only=False)
-    vectors = column.flatten().to_numpy().reshape(int(present.sum()), -1)
+    # A file of no vector at all is that of a modality that nobody has, such as web pages.
+    vectors = column.flatten().to_numpy().reshape(int(present.sum()), column.type.list_size)
     # Written so that NaN is damage, too.
     damaged = np.zeros(len(table), bool)
     damaged[present] = ~(np.abs(np.linalg.norm(vectors, axis=1) - 1) < _NORM_TOLERANCE)

@@ -73,6 +73,12 @@ def test_each_difference_is_one_row(store: Path, inputs: list[ContentRow], said:
     assert found(store, inputs) == [said]
 
 
+def test_a_modality_that_no_item_has_is_right_too(tmp_path: Path) -> None:
+    rows = FeatureRows(pa.array(["m.1"]), pa.array([1], pa.int64()), pa.array([None], pa.string()), np.empty((0, 4), np.float32))
+    write_features(tmp_path / "web.parquet", rows, PROVENANCE)
+    assert verify(read_features(tmp_path / "web.parquet")[0], [row(1, None)]) == []
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_a_vector_that_is_none_is_found(tmp_path: Path, value: float) -> None:
     vectors = unit(3)
