@@ -61,7 +61,7 @@ def export(dataset: str, form: str, folder: Path) -> None:
     """Write the data set into `folder/DATASET`, which is replaced as a whole; a folder of anything else is left alone."""
     params.load().dataset(dataset)
     target = folder / dataset
-    if target.exists() and not (target.is_dir() and any(target.glob(f"{dataset}*.inter"))):
+    if target.exists() and not (recbole.wrote(target, dataset) or mmrec.wrote(target, dataset)):
         raise PipelineError(f"{target}: there is something else already, which would be lost. Give another folder, or remove it.")
     if form == "recbole":
         recbole.write(built_dataset(Layout(dataset)), target)

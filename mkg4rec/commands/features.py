@@ -114,9 +114,10 @@ def export_features(dataset: str, modality: Modality, output: Path, items: Seque
     """Write the rows of `items`, or of all, to the Parquet file `output`.
 
     Raises:
-        PipelineError: there is no such item, or no features yet.
+        PipelineError: there is no such item, no features yet, or `output` is a folder.
     """
     params.load().dataset(dataset)
+    _check_output(output)
     path = Layout(dataset).features(modality)
     table, provenance = read_features(path)
     if items:
@@ -133,8 +134,9 @@ def merge_features(stores: Sequence[Path], output: Path, last_wins: bool) -> Non
     """Write the rows of all `stores` to the Parquet file `output`.
 
     Raises:
-        PipelineError: they do not go together.
+        PipelineError: they do not go together, or `output` is a folder.
     """
+    _check_output(output)
     table, provenance = slices.merge(stores, last_wins)
     FEATURES.write(table, output, provenance.to_metadata())
     print(f"{output}: {len(table):,} rows of {len(stores)} stores, {output.stat().st_size:,} bytes")
@@ -152,6 +154,12 @@ def warm_cache(datasets: Sequence[str]) -> None:
         for modality in Modality:
             path = Layout(dataset).features(modality)
             print(f"{path}: {warm(path, default_folder()):,} vectors put into {default_folder()}")
+
+
+def _check_output(path: Path) -> None:
+    """A folder is replaced by a file of its name with all that is in it, which nobody means who gives one."""
+    if path.is_dir():
+        raise PipelineError(f"{path}: there is a folder of that name; give the Parquet file to write.")
 
 
 def _row(rows: Iterable[ContentRow], name: str) -> ContentRow | None:

@@ -63,6 +63,18 @@ def write(data: BuiltDataset, folder: Path) -> None:
         (temporary / f"{data.name}.yaml").write_text(_CONFIGURATION.format(name=data.name), encoding="utf-8")
 
 
+def wrote(folder: Path, name: str) -> bool:
+    """Whether all that is in `folder` may be what `write` left there of the data set `name`; others keep the configuration apart."""
+    always = {
+        f"{name}.inter",
+        f"{name}.yaml",
+        "u_id_mapping.csv",
+        "i_id_mapping.csv",
+        *(f"missing_{file}.csv" for file in FEATURES.values()),
+    }
+    return folder.is_dir() and {path.name for path in folder.iterdir()} - {f"{file}.npy" for file in FEATURES.values()} == always
+
+
 def item_vectors(features: pa.Table, num_items: int) -> tuple[NDArray[np.float32], list[int]]:
     """The vectors of one modality as (num_items, D), the mean of those that are there where one is missing, and the items where it is."""
     column = features["vector"].slice(0, num_items).combine_chunks()

@@ -46,6 +46,12 @@ def write(data: BuiltDataset, folder: Path) -> None:
         _write(links(data.catalogue, data.triplets), "link", temporary / f"{data.name}.link")
 
 
+def wrote(folder: Path, name: str) -> bool:
+    """Whether all that is in `folder` may be what `write` left there of the data set `name`: the split is, which no published one has."""
+    files = {f"{name}.{kind}" for kind in (*COLUMNS, *(f"{part}.inter" for part in PARTS))}
+    return folder.is_dir() and {path.name for path in folder.iterdir()} == files
+
+
 def by_name(triplets: pa.Table, entities: pa.Array, relations: pa.Array) -> pa.Table:
     """Triplets of row numbers as triplets of names."""
     names = {"head": entities, "relation": relations, "tail": entities}

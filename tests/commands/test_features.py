@@ -127,3 +127,10 @@ def test_a_slice_is_taken_out_and_put_back(features: Command, place: Path) -> No
     features("export", "demo", "text", "present.parquet", "--only-items", "--only-present")
     assert FEATURES.read(place / "present.parquet")["item_id"].to_pylist() == [item for item in ITEMS if item != 15]
     assert "whole numbers" in features("export", "demo", "text", "x.parquet", "--items", "m.y", code=1)
+
+
+def test_no_folder_is_lost_to_a_file_of_its_name(features: Command, place: Path) -> None:
+    before = sorted(place.rglob("*"))
+    for arguments in (("export", "demo", "text", "data"), ("merge", str(LAYOUT.features("text")), "--output", "data")):
+        assert features(*arguments, code=1) == "error: data: there is a folder of that name; give the Parquet file to write.\n"
+    assert sorted(place.rglob("*")) == before

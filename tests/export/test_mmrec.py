@@ -83,3 +83,12 @@ def test_the_configuration_names_what_is_written(written: Path) -> None:
     assert (written / settings["text_feature_file"]).exists()
     header = (written / "tiny.inter").read_text(encoding="utf-8").partition("\n")[0].split(settings["field_separator"])
     assert {settings["USER_ID_FIELD"], settings["ITEM_ID_FIELD"], settings["inter_splitting_label"], settings["TIME_FIELD"]} <= set(header)
+
+
+def test_only_what_was_written_is_known_as_such(written: Path) -> None:
+    assert mmrec.wrote(written, "tiny")
+    assert not mmrec.wrote(written, "other")
+    (written / "image_feat.npy").touch()
+    assert mmrec.wrote(written, "tiny")
+    (written / "tiny.yaml").unlink()
+    assert not mmrec.wrote(written, "tiny")

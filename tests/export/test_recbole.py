@@ -64,3 +64,17 @@ def test_the_atomic_files_are_as_recbole_documents_them(tmp_path: Path) -> None:
         "tiny.kg": "head_id:token\trelation_id:token\ttail_id:token\nm.01\tfilm.film.genre\tm.0x\nm.01\tfilm.film.sequel\tm.02\n",
         "tiny.link": "item_id:token\tentity_id:token\nB00A\tm.01\nB00B\tm.02\n",
     }
+
+
+def test_only_what_was_written_is_known_as_such(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    assert not recbole.wrote(folder, "tiny")
+    recbole.write(_data(), folder)
+    assert recbole.wrote(folder, "tiny")
+    assert not recbole.wrote(folder, "other")
+    (folder / "tiny.user").touch()
+    assert not recbole.wrote(folder, "tiny")
+    for name in ("tiny.user", "tiny.train.inter", "tiny.valid.inter", "tiny.test.inter"):
+        (folder / name).unlink()
+    # As a data set that RecBole publishes, or that somebody brings.
+    assert not recbole.wrote(folder, "tiny")
