@@ -1,6 +1,7 @@
 """What is there: the file of features of one modality, and the folders of the cache."""
 
 import json
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,20 +75,24 @@ def summarize_cache(root: Path) -> list[CacheSummary]:
             metadata = json.loads(description.read_text(encoding="utf-8"))
         except ValueError as error:
             raise PipelineError(f"{description}: not JSON ({error}); delete it, the next vector writes it again.") from error
-        shards = list(description.parent.glob("*.safetensors"))
-        vectors = sum(_rows(shard) for shard in shards)
-        size = sum(shard.stat().st_size for shard in shards)
+        # Another process may find a shard damaged, and remove it.
+        shards = [found for shard in description.parent.glob("*.safetensors") if (found := _rows_and_bytes(shard))]
+        vectors, size = (sum(figures) for figures in zip(*shards, strict=True)) if shards else (0, 0)
         summaries.append(CacheSummary(description.parent, Provenance.from_metadata(metadata, description), vectors, len(shards), size))
     return summaries
 
 
-def _rows(shard: Path) -> int:
-    """The vectors of a shard by its header: 8 bytes of length, then JSON. 0 where it is damaged."""
-    with shard.open("rb") as file:
-        try:
-            (length,) = struct.unpack("<Q", file.read(8))
-            # A damaged length could ask for more than there is memory.
-            header = json.loads(file.read(min(length, shard.stat().st_size)))
-            return int(header["vectors"]["shape"][0])
-        except (struct.error, ValueError, KeyError, TypeError, IndexError):
-            return 0
+def _rows_and_bytes(shard: Path) -> tuple[int, int] | None:
+    """The vectors of a shard by its header: 8 bytes of length, then JSON. 0 where it is damaged; None where it is gone."""
+    try:
+        with shard.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            try:
+                (length,) = struct.unpack("<Q", file.read(8))
+                # A damaged length could ask for more than there is memory.
+                header = json.loads(file.read(min(length, size)))
+                return int(header["vectors"]["shape"][0]), size
+            except (struct.error, ValueError, KeyError, TypeError, IndexError):
+                return 0, size
+    except FileNotFoundError:
+        return None

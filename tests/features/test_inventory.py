@@ -30,6 +30,12 @@ def test_vectors_and_shards_are_counted(cache: VectorCache, tmp_path: Path) -> N
     assert summarize_cache(tmp_path / "nothing") == []
 
 
+def test_a_shard_that_another_process_removes_meanwhile_does_not_count(cache: VectorCache, tmp_path: Path) -> None:
+    (cache.folder / "listed-and-gone.safetensors").symlink_to("nothing")
+    (summary,) = summarize_cache(tmp_path)
+    assert (summary.vectors, summary.shards) == (5, 2)
+
+
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 8, b"\xff" * 100, b"\x02" + bytes(7) + b"{}", b"\x02" + bytes(7) + b"[]"])
 def test_a_damaged_shard_counts_for_nothing(cache: VectorCache, tmp_path: Path, damage: bytes) -> None:
     for path in cache.folder.glob("*.safetensors"):
