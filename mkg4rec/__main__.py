@@ -22,7 +22,13 @@ def main() -> None:
     interrupted = "interrupted: the same command goes on from here; `dvc queue stop --kill` ends trainings in the background"
     with ending(interrupted):
         arguments = _parser().parse_args()
-        arguments.run(arguments)
+        try:
+            arguments.run(arguments)
+        except OSError as error:
+            # A place that cannot be written or read is told in a line, whichever command was given it.
+            if error.filename is None:
+                raise
+            raise PipelineError(f"{error.filename}: {error.strerror}.") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -134,3 +134,8 @@ def test_no_folder_is_lost_to_a_file_of_its_name(features: Command, place: Path)
     for arguments in (("export", "demo", "text", "data"), ("merge", str(LAYOUT.features("text")), "--output", "data")):
         assert features(*arguments, code=1) == "error: data: there is a folder of that name; give the Parquet file to write.\n"
     assert sorted(place.rglob("*")) == before
+
+
+def test_a_place_that_cannot_be_written_is_told_in_a_line(features: Command) -> None:
+    said = features("export", "demo", "text", "params.yaml/text.parquet", code=1)
+    assert said == "error: params.yaml: File exists.\n"
