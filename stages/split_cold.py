@@ -28,10 +28,12 @@ def main(dataset: str) -> None:
 
 
 def warm_dislikes(layout: Layout, shares: Split, parts: ColdParts) -> pa.Table:
-    """The train part of the dislikes, of items that are in training at all."""
+    """The train part of the dislikes, of users and items that are in training at all."""
     dislikes = INTERACTIONS.read(layout.dislikes)
-    trained_on = pc.is_in(dislikes["item_id"], value_set=pc.unique(parts.warm.train["item_id"]))
-    return split(dislikes.filter(trained_on), shares.seed, shares.valid, shares.test).train
+    for name in ("user_id", "item_id"):
+        # Who took nothing but what is kept out is no user of this split.
+        dislikes = dislikes.filter(pc.is_in(dislikes[name], value_set=pc.unique(parts.warm.train[name])))
+    return split(dislikes, shares.seed, shares.valid, shares.test).train
 
 
 if __name__ == "__main__":
