@@ -27,12 +27,11 @@ def main(dataset: str, model_name: str) -> None:
     warm, cold = (indexed(parts[name], data.user_ids, data.item_ids).to(device) for name in ("test", "cold"))
     data = data.without(cold.item_counts > 0)
     checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
-    base = settings.base_model(model_name)
-    model, _ = train(base, settings.hyperparameters(dataset, model_name), data, settings.train, checkpoint)
+    base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
+    model, _ = train(base, values, data, settings.train, checkpoint)
 
     evaluation = evaluate_cold(model.scorer(), data.train.union(data.valid), warm, cold, settings.evaluate.block_size)
-    # By graph or features; interactions alone leave an item without any like every other such item.
-    can_score_cold = bool(registry.model_class(base).reads)
+    can_score_cold = registry.model_class(base).knows_unseen(registry.hyperparameters(base, values))
     if not can_score_cold:
         evaluation = evaluation.warm_alone()
     averages = {name: float(f"{value:.6g}") for name, value in evaluation.averages.items()}

@@ -52,6 +52,14 @@ class Model(ABC):
     reads: ClassVar[frozenset[Input]] = frozenset()
     draws: ClassVar[bool] = False
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: Any) -> bool:
+        """Whether it tells items apart that nobody took in train: by graph or features, since by interactions all of them are alike.
+
+        A subclass says more whose hyper-parameters can take all of these away.
+        """
+        return bool(cls.reads)
+
     @abstractmethod
     def scorer(self) -> Scorer:
         """Scores with the present weights."""

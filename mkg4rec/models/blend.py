@@ -88,6 +88,11 @@ class Blend(ClosedForm):
         self.weights = torch.ones(len(self.models), device=data.train.items.device)
         self.training = MemberTraining(Arithmetic(torch.float32, compile=False), checkpoints=None)
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: BlendHyperparameters) -> bool:
+        members = hyperparameters.members.values()
+        return any(registry.model_class(of.model).knows_unseen(registry.hyperparameters(of.model, of.hyperparameters)) for of in members)
+
     def prepare(self, arithmetic: Arithmetic, checkpoints: Path) -> None:
         self.training = MemberTraining(arithmetic, checkpoints)
 

@@ -79,6 +79,11 @@ class Cke(DotProduct):
         facts = self.triplets
         self.negative_tails = TailSampler(facts.heads, facts.relations, facts.tails, facts.num_entities)
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: CkeHyperparameters) -> bool:
+        # Nothing but the loss of facts moves the vector in TransR of an item that nobody took.
+        return hyperparameters.kg_weight > 0 or bool(hyperparameters.modalities)
+
     def objectives(self) -> list[Objective[Any]]:
         """All terms at once: an epoch goes through the interactions, and beside them again and again through facts and contents."""
         interactions = self.recommendation()

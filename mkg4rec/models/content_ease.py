@@ -55,6 +55,10 @@ class ContentEase(ItemWeightsModel):
         self.triplets = data.read_triplets()
         self.features = [data.read_features(modality) for modality in hyperparameters.modalities]
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: ContentEaseHyperparameters) -> bool:
+        return hyperparameters.attribute_weight > 0 or (hyperparameters.feature_weight > 0 and bool(hyperparameters.modalities))
+
     def fit(self) -> float:
         """Solve for B; gives the minimum / (users · items).
 

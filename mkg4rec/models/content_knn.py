@@ -46,6 +46,10 @@ class ContentKnn(ItemWeightsModel):
         self.hyperparameters = hyperparameters
         self.kernels = ContentKernels(hyperparameters.kernels, data)
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: ContentKnnHyperparameters) -> bool:
+        return any(hyperparameters.weights.values())
+
     def fit(self) -> float:
         """Find the neighbours. They are the k that lose the least likeness; gives the share that is lost.
 

@@ -100,6 +100,10 @@ class KernelEase(ItemWeightsModel):
         taken = WeightedInteractions(data.train, weights.clamp(min=0))
         return taken.beside(WeightedInteractions.binary(ratings.dislikes)) if hyperparameters.dislikes else taken
 
+    @classmethod
+    def knows_unseen(cls, hyperparameters: KernelEaseHyperparameters) -> bool:
+        return hyperparameters.cold_weight > 0 and any(hyperparameters.cold_weights.values())
+
     def fit(self) -> float:
         """Solve for B; gives the minimum of the warm view / (users · items).
 
