@@ -26,8 +26,8 @@ def main(dataset: str, model_name: str) -> None:
     device = data.train.items.device
     warm, cold = (indexed(parts[name], data.user_ids, data.item_ids).to(device) for name in ("test", "cold"))
     data = data.without(cold.item_counts > 0)
-    checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
     base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
+    checkpoint = checkpoint_path(layout, model_name, values, settings.train.seed, data)
     model, _ = train(base, values, data, settings.train, checkpoint)
 
     evaluation = evaluate_cold(model.scorer(), data.train.union(data.valid), warm, cold, settings.evaluate.block_size)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -110,14 +111,14 @@ def read_item_graph(layout: Layout, modality: str, item_ids: pa.Array) -> ItemGr
     return ItemGraph.from_edges(from_items, to_neighbours, torch.tensor(edges["weight"].to_numpy()), len(item_ids))
 
 
-def checkpoint_path(layout: Layout, model: str, seed: int, data: TrainingData) -> Path:
-    """Where the training of exactly these settings, inputs and code keeps its checkpoint.
+def checkpoint_path(layout: Layout, model: str, hyperparameters: dict[str, Any], seed: int, data: TrainingData) -> Path:
+    """Where the training of exactly these values, settings, inputs and code keeps its checkpoint.
 
     Outside of DVC's sight: DVC removes a stage's outputs before it runs the stage. When to stop is no part of
     the name, so that an interrupted training can go on with another number of epochs.
     """
     gathered = json.loads(layout.gathered(model).read_text(encoding="utf-8"))
-    gathered["hyperparameters"] = {key: value for key, value in gathered["hyperparameters"].items() if key not in STOPPING}
+    gathered["hyperparameters"] = {key: value for key, value in hyperparameters.items() if key not in STOPPING}
     gathered["train"]["seed"] = seed
     digest = hashlib.sha256(json.dumps(gathered, sort_keys=True).encode())
     for interactions in (data.train, data.valid):

@@ -19,8 +19,8 @@ def main(dataset: str, model_name: str, seed_text: str) -> None:
     parts = split(INTERACTIONS.read(layout.positives), seed, settings.split.valid, settings.split.test)
     dislikes = split(INTERACTIONS.read(layout.dislikes), seed, settings.split.valid, settings.split.test).train
     data = training_data_of(layout, parts.train, parts.valid, dislikes, choose_device(settings.train.device))
-    checkpoint = checkpoint_path(layout, model_name, seed, data)
     base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
+    checkpoint = checkpoint_path(layout, model_name, values, seed, data)
     model, _ = train(base, values, data, settings.train.model_copy(update={"seed": seed}), checkpoint)
 
     test = indexed(parts.test, data.user_ids, data.item_ids).to(data.train.items.device)

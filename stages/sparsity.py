@@ -19,8 +19,8 @@ def main(dataset: str, model_name: str, percentage_text: str) -> None:
     parts = {part: INTERACTIONS.read(layout.split(part)) for part in ("train", "dislikes", "valid", "test")}
     kept, dislikes = (thinned(parts[part], settings.split.seed, percentage / 100) for part in ("train", "dislikes"))
     data = training_data_of(layout, kept, parts["valid"], dislikes, choose_device(settings.train.device))
-    checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
     base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name, percentage)
+    checkpoint = checkpoint_path(layout, model_name, values, settings.train.seed, data)
     model, _ = train(base, values, data, settings.train, checkpoint)
 
     # The lists leave out all of train, not only what was kept, so that they are chosen from the same items whatever the share.

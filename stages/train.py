@@ -18,8 +18,8 @@ def main(dataset: str, model_name: str) -> None:
     settings = params.load()
     layout = Layout(dataset)
     data = training_data(layout, choose_device(settings.train.device))
-    checkpoint = checkpoint_path(layout, model_name, settings.train.seed, data)
     base, values = settings.base_model(model_name), settings.hyperparameters(dataset, model_name)
+    checkpoint = checkpoint_path(layout, model_name, values, settings.train.seed, data)
     model, progress = train(base, values, data, settings.train, checkpoint)
     with replacing(layout.model(model_name)) as folder:
         folder.mkdir()
