@@ -100,8 +100,7 @@ class NewcomerScores:
         """
         self.scorer = scorer
         self.warm = (data.train.item_counts > 0).nonzero().squeeze(1)
-        newest = torch.tensor([data.num_items], device=self.warm.device)
-        self.column = KernelEase(hyperparameters, joined(data, newcomer)).cold_map(self.warm, newest).squeeze(1)
+        self.column = KernelEase(hyperparameters, joined(data, newcomer)).cold_column(self.warm, data.num_items)
 
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items + 1)"""

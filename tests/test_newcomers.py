@@ -10,6 +10,7 @@ from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import Triplets
 from mkg4rec.interactions import Interactions
 from mkg4rec.models import registry
+from mkg4rec.models.blocks.solution import BlockSizes
 from mkg4rec.models.data import ItemContents, Ratings, TrainingData
 from mkg4rec.models.kernel_ease import KernelEase
 from mkg4rec.newcomers import Newcomer, NewcomerScores, joined, places
@@ -106,6 +107,17 @@ def test_it_is_scored_as_a_cold_item_of_a_training_that_knew_of_it() -> None:
     found = NewcomerScores(model.scorer(), model.hyperparameters, before, newcomer).score(users)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
     assert found[:, ITEMS].std() > 0
+
+
+def test_where_the_kernel_model_has_blocks_it_is_scored_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, _, newcomer = _worlds()
+    exact = _kernel_ease(before)
+    # Neighbours for everything: no approximation is left.
+    sizes = BlockSizes(items=3, neighbours=2 * ITEMS, rank=4)
+    expected = NewcomerScores(exact.scorer(), exact.hyperparameters, before, newcomer).column
+    monkeypatch.setattr(KernelEase, "cold_map", lambda *arguments: pytest.fail("what is dense over the catalogue was asked for"))
+    found = NewcomerScores(exact.scorer(), exact.hyperparameters.model_copy(update={"blocks": sizes}), before, newcomer).column
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
 def test_any_model_s_scores_carry_over() -> None:

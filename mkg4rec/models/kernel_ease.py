@@ -198,3 +198,13 @@ class KernelEase(ItemWeightsModel):
         among_warm.diagonal().add_(settings.cold_regularization)
         to_cold = self.kernels.between(settings.cold_weights, warm, cold)
         return (settings.cold_weight * torch.cholesky_solve(to_cold, torch.linalg.cholesky(among_warm))).float()
+
+    def cold_column(self, warm: Tensor, item: int) -> Tensor:
+        """γ (K_WW + μ I)⁻¹ K_Wc, (W,) float32, of `warm` (W,) items and one that nobody took; about that where there are blocks."""
+        settings = self.hyperparameters
+        if not settings.blocks:
+            self._check_memory()
+            return self.cold_map(warm, torch.tensor([item], device=warm.device)).squeeze(1)
+        ridge = RidgeEquations(self.kernels.weighted(settings.cold_weights), settings.cold_regularization, self.train.num_items)
+        to_cold = ridge_blocks(ridge, warm.cpu().numpy(), np.array([item]), settings.blocks, warm.device)
+        return settings.cold_weight * to_cold.column(item)[warm]

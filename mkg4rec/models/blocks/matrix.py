@@ -78,6 +78,13 @@ class LowRankAndBlocks:
         result += self.coefficients.T @ (self.basis.T @ dense)
         self.blocks.add_product(dense, result)
 
+    def column(self, number: int) -> Tensor:
+        """(D,) of B."""
+        column = self.basis @ self.coefficients[:, number]
+        for block in self.blocks.blocks:
+            column[block.rows] += block.values @ (block.columns == number).to(block.values)
+        return column
+
     def tensors(self, name: str) -> dict[str, Tensor]:
         """All of it in a few tensors, by name."""
         low_rank = {f"{name}.basis": self.basis.cpu().contiguous(), f"{name}.coefficients": self.coefficients.cpu().contiguous()}
