@@ -2,13 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision
@@ -44,12 +44,17 @@ class Fact(Group):
 class Description(Group):
     """The YAML file that describes the item; `poster` is a path from where the file lies, `page` a text or HTML."""
 
-    title: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(pattern=r"\S")]
     description: str = ""
-    year: int | None = None
-    poster: str | None = None
+    year: Annotated[int, Field(ge=-9999, le=9999)] | None = None
+    poster: Annotated[str, Field(min_length=1)] | None = None
     page: str = ""
     facts: list[Fact] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_is_left_empty(cls, values: Any) -> Any:
+        return {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else values
 
 
 def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None:
@@ -60,7 +65,10 @@ def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None
     """
     settings = params.load()
     settings.dataset(dataset)
+    settings.base_model(model)
     layout, given = Layout(dataset), _read(path)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise PipelineError(f"{folder}: not a folder; give another one.")
     if not layout.model(model).exists():
         raise PipelineError(f"{layout.model(model)}: {model} is not trained on {dataset}; run `dvc repro train@{dataset}-{model}`.")
     data = training_data(layout, choose_device(settings.evaluate.device))
@@ -75,16 +83,21 @@ def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None
     scorer = NewcomerScores(trained, kernel_ease, data, newcomer)
     scores, ranks = places(scorer, data)
 
-    catalogue = CATALOGUE.read(layout.catalogue)
-    nearest = scorer.warm[scorer.column.topk(min(SHOWN, len(scorer.column))).indices].cpu()
     print(f"{given.title}: vectors of {' and '.join(vectors) or 'no modality'}, {len(facts)} facts")
-    print("speaks through: " + "; ".join(catalogue["title"].take(pa.array(nearest.numpy())).to_pylist()))
-    first = ranks.argsort(stable=True)[:SHOWN].cpu()
-    print(f"in the top {TOP} of {int((ranks <= TOP).sum()):,} of {data.num_users:,} users; highest for users:")
-    for user in first.tolist():
-        print(f"  {data.user_ids[user].as_py()}: place {int(ranks[user])}, score {float(scores[user]):.4f}")
+    _tell(scorer, scores, ranks, data.user_ids, CATALOGUE.read(layout.catalogue)["title"])
     if folder is not None:
         _write(folder, data.user_ids, scores.cpu(), ranks.cpu(), vectors)
+
+
+def _tell(scorer: NewcomerScores, scores: torch.Tensor, ranks: torch.Tensor, user_ids: pa.Array, titles: pa.ChunkedArray) -> None:
+    """Print which items speak for the newcomer, and for whom it is, by (users,) scores and places."""
+    shares, nearest = scorer.column.topk(min(SHOWN, len(scorer.column)))
+    speaking = titles.take(pa.array(scorer.warm[nearest[shares > 0]].cpu().numpy())).to_pylist()
+    nothing = "no item; by what is known of it, it is like none of the catalogue. Its score is 0 for everybody: tell more of it"
+    print(f"speaks through: {'; '.join(speaking) or nothing}")
+    print(f"in the top {TOP} of {int((ranks <= TOP).sum()):,} of {len(ranks):,} users; highest for users:")
+    for user in ranks.argsort(stable=True)[:SHOWN].tolist():
+        print(f"  {user_ids[user].as_py()}: place {int(ranks[user])}, score {float(scores[user]):.4f}")
 
 
 def _read(path: Path) -> Description:
@@ -93,6 +106,8 @@ def _read(path: Path) -> Description:
         return Description.model_validate(yaml.safe_load(text))
     except FileNotFoundError as error:
         raise PipelineError(f"{path}: there is no such file.") from error
+    except OSError as error:
+        raise PipelineError(f"{path}: cannot be read ({error.strerror}).") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PipelineError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
