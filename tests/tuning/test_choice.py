@@ -38,6 +38,23 @@ def test_one_entry_changes(
     assert _difference(MADE_UP, path.read_text(encoding="utf-8")) == (removed, added)
 
 
+def test_an_entry_keeps_what_is_said_of_its_values(tmp_path: Path) -> None:
+    before = "run:\n  models:\n    - ease\ntuned:\n  demo:\n    ease:\n      rate: 1  # by hand\n    # of another\n    other: {}\n"
+    path = tmp_path / "params.yaml"
+    path.write_text(before, encoding="utf-8")
+    write_tuned("demo", "ease", {"rate": 2, "widths": 3}, "best", path)
+    removed, added = _difference(before, path.read_text(encoding="utf-8"))
+    assert removed == ["    ease:", "      rate: 1  # by hand"]
+    assert added == ["    ease:  # best", "      widths: 3", "      rate: 2  # by hand"]
+
+
+def test_entries_on_one_line_get_lines_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("tuned: {demo: {ease: {rate: 1}, other: {}}}\n", encoding="utf-8")
+    write_tuned("demo", "ease", {"rate": 2}, "best", path)
+    assert path.read_text(encoding="utf-8") == "tuned:\n  demo:\n    ease: {rate: 2}  # best\n    other: {}\n"
+
+
 def test_the_project_s_own_file_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", path)
