@@ -14,11 +14,21 @@ from mkg4rec.kernels import Kernel, Polynomial, WeightedSum
 from mkg4rec.models.data import ItemContents, TrainingData
 
 
+def _each_once(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"a name stands twice in {[str(name) for name in names]}")
+    return names
+
+
+Relations = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), AfterValidator(_each_once)]
+"""Names of relations of the knowledge graph, items being their heads."""
+
+
 class AttributeKernel(Group):
     """Items that share attributes: `relations` of the knowledge graph from item to attribute."""
 
     source: Literal["attributes"]
-    relations: Annotated[list[str], Field(min_length=1)]
+    relations: Relations
 
 
 class Text(StrEnum):
@@ -32,7 +42,9 @@ class WordKernel(Group):
     """Items whose texts share words; where there are several `of` each item, they are read as one."""
 
     source: Literal["words"]
-    of: Annotated[list[Annotated[Text, Lax]], Field(min_length=1)] = Field(default_factory=lambda: [Text.DESCRIPTION])
+    of: Annotated[list[Annotated[Text, Lax]], Field(min_length=1), AfterValidator(_each_once)] = Field(
+        default_factory=lambda: [Text.DESCRIPTION]
+    )
 
 
 class VectorKernel(Group):
@@ -53,7 +65,7 @@ class CountKernel(Group):
     """Items of about as many facts of some relations, `width` (σ) apart or so on a logarithmic scale."""
 
     source: Literal["counts"]
-    relations: Annotated[list[str], Field(min_length=1)]
+    relations: Relations
     width: Annotated[float, Field(gt=0)]
 
 
