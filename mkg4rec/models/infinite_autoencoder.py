@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mkg4rec.errors import PipelineError
+from mkg4rec.factorisation import cholesky
 from mkg4rec.group import Count, Group
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import require_memory
@@ -71,7 +72,7 @@ class InfiniteAutoencoder(ClosedForm):
         del unit
         taken = self.train.dense_rows(every)
         kernel.diagonal().add_(self.hyperparameters.regularization)
-        coefficients = torch.cholesky_solve(taken, torch.linalg.cholesky(kernel))
+        coefficients = torch.cholesky_solve(taken, cholesky(kernel))
         # K α = (K + λ I) α − λ α.
         self.scores = taken - self.hyperparameters.regularization * coefficients
         return self.hyperparameters.regularization * float((taken * coefficients).sum() / taken.numel())

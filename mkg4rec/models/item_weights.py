@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.factorisation import cholesky
 from mkg4rec.graph.sparse import Pattern
 from mkg4rec.interactions import Interactions, WeightedInteractions
 from mkg4rec.memory import require_memory
@@ -133,7 +134,7 @@ def zero_diagonal_regression(gram: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         B in float32, (items, items), and the (items,) minima.
     """
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+    inverse = torch.cholesky_inverse(cholesky(gram))
     weights = (-inverse / inverse.diagonal()).float()
     return weights.fill_diagonal_(0), 1 / inverse.diagonal()
 
@@ -147,7 +148,7 @@ def zero_diagonal_solution(gram: Tensor, target: Tensor) -> Tensor:
         gram: A, (D, D), positive definite, in double precision.
         target: C, (D, n) with n ≤ D, likewise.
     """
-    factor = torch.linalg.cholesky(gram)
+    factor = cholesky(gram)
     inverse = torch.cholesky_inverse(factor)[:, : target.shape[1]]
     unconstrained = torch.cholesky_solve(target, factor)
     solution = unconstrained - inverse * (unconstrained.diagonal() / inverse.diagonal())

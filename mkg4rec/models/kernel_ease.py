@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.ranking import Scorer
+from mkg4rec.factorisation import cholesky
 from mkg4rec.group import Group, Share
 from mkg4rec.interactions import WeightedInteractions
 from mkg4rec.memory import require_memory
@@ -197,7 +198,7 @@ class KernelEase(ItemWeightsModel):
         among_warm = self.kernels.among(settings.cold_weights, warm)
         among_warm.diagonal().add_(settings.cold_regularization)
         to_cold = self.kernels.between(settings.cold_weights, warm, cold)
-        return (settings.cold_weight * torch.cholesky_solve(to_cold, torch.linalg.cholesky(among_warm))).float()
+        return (settings.cold_weight * torch.cholesky_solve(to_cold, cholesky(among_warm))).float()
 
     def cold_column(self, warm: Tensor, item: int) -> Tensor:
         """γ (K_WW + μ I)⁻¹ K_Wc, (W,) float32, of `warm` (W,) items and one that nobody took; about that where there are blocks."""

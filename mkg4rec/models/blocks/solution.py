@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from mkg4rec.factorisation import cholesky
 from mkg4rec.group import Count, Group
 from mkg4rec.models.blocks.directions import Correlations, Directions, leading_directions
 from mkg4rec.models.blocks.equations import Equations, RidgeEquations
@@ -77,7 +78,7 @@ def ridge_blocks(
 
 
 def _solution(gram: Tensor, target: Tensor) -> Tensor:
-    return torch.cholesky_solve(target, torch.linalg.cholesky(gram))
+    return torch.cholesky_solve(target, cholesky(gram))
 
 
 def _solve(
