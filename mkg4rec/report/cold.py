@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.significance import Comparison, compare, holm
 from mkg4rec.report.figures import finish, save
-from mkg4rec.report.grid import Cell, Grid, comparison_cells, number
+from mkg4rec.report.grid import Cell, Grid, comparison_cells, comparison_columns, comparison_values, number, rows_as_csv
 from mkg4rec.tables import COLD_PER_USER
 
 CANNOT = "cannot"
 HEADLINE = "among_cold_ndcg@20"
 COLUMNS = {
     "warm_recall@20": "warm: Recall@20",
-    "warm_ndcg@20": "NDCG@20",
+    "warm_ndcg@20": "warm: NDCG@20",
     "cold_recall@20": "cold among all: Recall@20",
-    "cold_ndcg@20": "NDCG@20",
+    "cold_ndcg@20": "cold among all: NDCG@20",
     "among_cold_recall@20": "among cold: Recall@20",
-    HEADLINE: "NDCG@20",
+    HEADLINE: "among cold: NDCG@20",
 }
 
 
@@ -103,6 +103,16 @@ def cold_grid(summary: ColdSummary) -> Grid:
             for row, result in zip(rows, summary.results, strict=True)
         ]
     return Grid(tuple(header), [tuple(row) for row in rows])
+
+
+def cold_csv(summary: ColdSummary) -> str:
+    """Every metric of every model, and its comparison with the best among cold items."""
+    keys = list(dict.fromkeys(key for result in summary.results for key in result.metrics))
+    rows = []
+    for result in summary.results:
+        row: dict[str, object] = {"model": result.model, **dict.fromkeys(keys, CANNOT), **result.metrics}
+        rows.append(row | comparison_values(HEADLINE, summary.comparisons.get(result.model)))
+    return rows_as_csv(["model", *keys, *comparison_columns(HEADLINE)], rows)
 
 
 def draw_cold(summary: ColdSummary, colours: Mapping[str, str], path: Path) -> None:

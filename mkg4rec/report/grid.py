@@ -1,7 +1,7 @@
 """Results as tables of text: for Markdown, for a terminal, for a spreadsheet, for the page."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -112,24 +112,42 @@ def grid_as_csv(grid: Grid) -> str:
     return text.getvalue()
 
 
+def rows_as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """A line per row, empty where it has no value of a column."""
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def comparison_columns(of: str) -> list[str]:
+    """The columns of `comparison_values`."""
+    return [f"{of} {part}" for part in ("difference", "low", "high", "p")]
+
+
+def comparison_values(of: str, comparison: Comparison | None) -> dict[str, str]:
+    """A difference, its interval and its p-value, by column; none where nothing was compared."""
+    if comparison is None:
+        return {}
+    values = (comparison.difference, comparison.low, comparison.high, comparison.p_value)
+    return {column: f"{value:.6g}" for column, value in zip(comparison_columns(of), values, strict=True)}
+
+
 def as_csv(summary: Summary, published: Mapping[str, Published] | None = None) -> str:
     """Every metric of every model, its deviation over seeds, its comparison with the reference, and what was published."""
     keys = list(dict.fromkeys(key for result in summary.results for key in result.metrics))
-    text = StringIO()
     columns = ["model", "seeds", *keys, *(f"{key} sd" for key in keys)]
-    columns += [f"{HEADLINE} {part}" for part in ("difference", "low", "high", "p")] + [f"published {key}" for key in ACCURACY]
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
+    columns += comparison_columns(HEADLINE) + [f"published {key}" for key in ACCURACY]
+    rows = []
     for result in summary.results:
         row: dict[str, object] = {"model": result.model, "seeds": result.num_seeds, **result.metrics}
         row |= {f"{key} sd": f"{value:.6g}" for key, value in result.deviations.items()}
-        if comparison := summary.comparisons.get(result.model):
-            values = {"difference": comparison.difference, "low": comparison.low, "high": comparison.high, "p": comparison.p_value}
-            row |= {f"{HEADLINE} {part}": f"{value:.6g}" for part, value in values.items()}
+        row |= comparison_values(HEADLINE, summary.comparisons.get(result.model))
         if known := (published or {}).get(result.model):
             row |= {"published recall@20": known.recall, "published mrr@20": known.mrr, "published ndcg@20": known.ndcg}
-        writer.writerow(row)
-    return text.getvalue()
+        rows.append(row)
+    return rows_as_csv(columns, rows)
 
 
 def _grid(summary: Summary, header: Sequence[str], columns: Sequence[Sequence[Cell]]) -> Grid:

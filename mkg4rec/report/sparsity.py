@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.significance import Comparison, compare, holm
 from mkg4rec.report.figures import finish, save
-from mkg4rec.report.grid import NOTHING, Cell, Grid, difference_cells, number
+from mkg4rec.report.grid import NOTHING, Cell, Grid, comparison_columns, comparison_values, difference_cells, number, rows_as_csv
 from mkg4rec.report.summary import HEADLINE
+
+MISSING = "missing"
+"""In columns about what a variant lacks."""
 
 WHOLE = 100
 """Percent of the train interactions: the ordinary training."""
@@ -81,7 +84,7 @@ def sparsity_grid(summary: SparsitySummary) -> Grid:
     """A row per model: NDCG@20 by percentage, and by how much the model that it is a variant of is above it."""
     header = ["model"]
     for percentage in summary.percentages:
-        header += [f"{percentage} % of train: NDCG@20", "what is missing adds", "95 % interval", "p (Holm)"]
+        header += [f"{percentage} %{part}" for part in (" of train: NDCG@20", ": what is missing adds", ": 95 % interval", ": p (Holm)")]
     best = {percentage: max(result.mean(percentage) for result in summary.results) for percentage in summary.percentages}
     rows = []
     for result in summary.results:
@@ -93,6 +96,17 @@ def sparsity_grid(summary: SparsitySummary) -> Grid:
             row += difference_cells(comparison) if comparison else [Cell(NOTHING), Cell(""), Cell("")]
         rows.append(tuple(row))
     return Grid(tuple(header), rows)
+
+
+def sparsity_csv(summary: SparsitySummary) -> str:
+    """A line per model and percentage: NDCG@20, and by how much the model that it is a variant of is above it."""
+    rows = [
+        {"model": result.model, "percentage": percentage, HEADLINE: f"{result.mean(percentage):.6g}"}
+        | comparison_values(MISSING, summary.comparisons.get((result.model, percentage)))
+        for result in summary.results
+        for percentage in summary.percentages
+    ]
+    return rows_as_csv(["model", "percentage", HEADLINE, *comparison_columns(MISSING)], rows)
 
 
 def draw_sparsity(summary: SparsitySummary, colours: Mapping[str, str], path: Path) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mkg4rec.params import AblationTable
-from mkg4rec.report.cold import ColdSummary, cold_grid, draw_cold
+from mkg4rec.report.cold import ColdSummary, cold_csv, cold_grid, draw_cold
 from mkg4rec.report.figures import draw_accuracy
 from mkg4rec.report.grid import Grid, accuracy_grid, as_csv, as_markdown, grid_as_csv
 from mkg4rec.report.published import Published
-from mkg4rec.report.sparsity import SparsitySummary, draw_sparsity, sparsity_grid
+from mkg4rec.report.sparsity import SparsitySummary, draw_sparsity, sparsity_csv, sparsity_grid
 from mkg4rec.report.statistics import Statistics, draw_statistics, statistics_grid
 from mkg4rec.report.summary import Result, Summary, summarize
 
@@ -49,22 +49,23 @@ def write_comparison(table: Comparison, dataset: str, colours: Mapping[str, str]
 
 def write_cold(summary: ColdSummary, dataset: str, colours: Mapping[str, str], folder: Path) -> None:
     """`cold.md`, `cold.csv` and `cold.png` in `folder`."""
-    _write_grid(cold_grid(summary), "cold", dataset, folder)
+    _write_table(cold_grid(summary), cold_csv(summary), "cold", dataset, folder)
     draw_cold(summary, colours, folder / "cold.png")
 
 
 def write_sparsity(summary: SparsitySummary, dataset: str, colours: Mapping[str, str], folder: Path) -> None:
     """`sparsity.md`, `sparsity.csv` and `sparsity.png` in `folder`."""
-    _write_grid(sparsity_grid(summary), "sparsity", dataset, folder)
+    _write_table(sparsity_grid(summary), sparsity_csv(summary), "sparsity", dataset, folder)
     draw_sparsity(summary, colours, folder / "sparsity.png")
 
 
 def write_statistics(found: Statistics, dataset: str, folder: Path) -> None:
     """`statistics.md`, `statistics.csv` and `statistics.png` in `folder`."""
-    _write_grid(statistics_grid(dataset, found), "statistics", dataset, folder)
+    grid = statistics_grid(dataset, found)
+    _write_table(grid, grid_as_csv(grid), "statistics", dataset, folder)
     draw_statistics(found, folder / "statistics.png")
 
 
-def _write_grid(grid: Grid, name: str, dataset: str, folder: Path) -> None:
+def _write_table(grid: Grid, values: str, name: str, dataset: str, folder: Path) -> None:
     (folder / f"{name}.md").write_text(f"# {dataset}: {name}\n\n{as_markdown(grid)}", encoding="utf-8")
-    (folder / f"{name}.csv").write_text(grid_as_csv(grid), encoding="utf-8")
+    (folder / f"{name}.csv").write_text(values, encoding="utf-8")

@@ -1,6 +1,8 @@
 """The table of warm and cold items."""
 
+import csv
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.report.cold import CANNOT, HEADLINE, ColdResult, cold_grid, draw_cold, read_cold_result, summarize_cold
+from mkg4rec.report.cold import CANNOT, HEADLINE, ColdResult, cold_csv, cold_grid, draw_cold, read_cold_result, summarize_cold
 from mkg4rec.report.figures import assign_colours
 from mkg4rec.tables import COLD_PER_USER
 
@@ -39,6 +41,18 @@ def test_the_best_on_cold_items_comes_first_and_who_cannot_says_so() -> None:
     assert set(summary.comparisons) == {"kgat"}
     assert summary.comparisons["kgat"].difference == pytest.approx(-0.2 * VALUES.mean())
     assert [row[7].text for row in grid.rows][::2] == ["reference", "–"]
+
+
+def test_every_column_of_its_csv_has_a_name_of_its_own() -> None:
+    summary = summarize_cold(RESULTS)
+    header = cold_grid(summary).header
+    assert len(set(header)) == len(header)
+    best, second, unable = csv.DictReader(StringIO(cold_csv(summary)))
+    assert float(best[HEADLINE]) == RESULTS[2].metrics[HEADLINE]
+    assert best[f"{HEADLINE} p"] == ""
+    assert float(second[f"{HEADLINE} difference"]) == pytest.approx(-0.2 * VALUES.mean(), rel=1e-5)
+    assert unable[HEADLINE] == CANNOT
+    assert float(unable["warm_ndcg@20"]) == RESULTS[0].metrics["warm_ndcg@20"]
 
 
 def test_what_was_written_is_read_and_drawn(tmp_path: Path) -> None:

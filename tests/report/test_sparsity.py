@@ -1,6 +1,8 @@
 """The table of trainings on less."""
 
+import csv
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from mkg4rec.errors import PipelineError
 from mkg4rec.report.figures import assign_colours
 from mkg4rec.report.grid import NOTHING
-from mkg4rec.report.sparsity import WHOLE, SparsityResult, draw_sparsity, sparsity_grid, summarize_sparsity
+from mkg4rec.report.sparsity import WHOLE, SparsityResult, draw_sparsity, sparsity_csv, sparsity_grid, summarize_sparsity
 
 VALUES = np.random.default_rng(0).random(80)
 
@@ -37,6 +39,17 @@ def test_a_variant_tells_what_it_lacks_at_each_share() -> None:
     comparison = summary.comparisons["kernel_ease_without_graph", 10]
     assert comparison.low < 0.2 * mean < comparison.high
     assert set(summary.comparisons) == {("kernel_ease_without_graph", part) for part in (WHOLE, 30, 10)}
+
+
+def test_its_csv_has_a_line_for_each_model_and_share() -> None:
+    summary = summarize_sparsity([FULL, LESS, OTHER], [30, 10])
+    header = sparsity_grid(summary).header
+    assert len(set(header)) == len(header)
+    rows = {(row["model"], row["percentage"]): row for row in csv.DictReader(StringIO(sparsity_csv(summary)))}
+    assert len(rows) == 3 * 3
+    assert float(rows["ease", "30"]["ndcg@20"]) == pytest.approx(0.5 * VALUES.mean(), rel=1e-5)
+    assert float(rows["kernel_ease_without_graph", "10"]["missing difference"]) == pytest.approx(0.2 * VALUES.mean(), rel=1e-5)
+    assert rows["kernel_ease", "10"]["missing p"] == ""
 
 
 def test_a_variant_alone_is_held_against_nothing(tmp_path: Path) -> None:
