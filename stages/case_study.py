@@ -90,10 +90,13 @@ def _check_users(dataset: str, users: list[int | str], known: pa.Array, lists: p
     Raises:
         PipelineError: one of `users` is not in the data set, or was not recommended anything.
     """
+    identifiers = known.to_pylist()
     for number, user in enumerate(users):
         where = f"{PARAMS_FILE}:{line_of(PARAMS_FILE.read_text(encoding='utf-8'), ('case_study', 'users', str(number)))}: case_study.users"
-        if user not in known.to_pylist():
-            raise PipelineError(f"{where}: {dataset} has no user {user!r}.")
+        if user not in identifiers:
+            # 7 and "7" are two users, of which a data set has one.
+            meant = "".join(f"; write {other!r}" for other in identifiers if str(other) == str(user))
+            raise PipelineError(f"{where}: {dataset} has no user {user!r}{meant}.")
         if user not in pc.unique(lists["user_id"]).to_pylist():
             raise PipelineError(f"{where}: user {user!r} of {dataset} has no test item, so that no list was made.")
 

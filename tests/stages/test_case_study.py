@@ -163,7 +163,7 @@ def test_a_model_that_cannot_tell_says_so(
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize(
     ("user", "complaint"),
-    [(7, "demo has no user 7."), ("103", "demo has no user '103'."), (WITHOUT_LIST, "user 101 of demo has no test item")],
+    [(7, "demo has no user 7."), ("103", "demo has no user '103'; write 103."), (WITHOUT_LIST, "user 101 of demo has no test item")],
 )
 @pytest.mark.parametrize("name", ["multi_kg4rec", "ease"])
 def test_a_user_that_cannot_be_shown_is_an_error_with_its_line(
