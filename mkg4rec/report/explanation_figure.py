@@ -45,12 +45,12 @@ def _draw_paths(axes: Axes, paths: list[dict[str, Any]]) -> None:
     axes.set(xlim=(-0.09, 1.09), ylim=(max(1, len(paths)) - 0.4, -0.6))
     if not paths:
         _write(axes, 0.5, 0, "no path of up to 3 edges", SOFT, 9)
-    largest = max((_attention(edge) for path in paths for edge in path["edges"]), default=1.0)
+    largest = max((abs(_attention(edge)) for path in paths for edge in path["edges"]), default=0.0) or 1.0
     for row, path in enumerate(paths):
         steps = len(path["edges"])
         for number, edge in enumerate(path["edges"]):
             left, right = number / steps, (number + 1) / steps
-            width = THINNEST + (WIDEST - THINNEST) * _attention(edge) / largest
+            width = THINNEST + (WIDEST - THINNEST) * abs(_attention(edge)) / largest
             axes.plot([left, right], [row, row], color=LINE, alpha=0.45, linewidth=width, solid_capstyle="butt", zorder=1)
             relation = edge["relation"].rpartition(".")[2]
             label = f"← {relation}" if edge["inverse"] else f"{relation} →"
@@ -62,7 +62,8 @@ def _draw_paths(axes: Axes, paths: list[dict[str, Any]]) -> None:
 
 
 def _attention(edge: dict[str, Any]) -> float:
-    return float(max(edge["attention_to_user"], edge["attention_to_item"]))
+    # What a node is contrasted with weighs less than 0.
+    return float(max(edge["attention_to_user"], edge["attention_to_item"], key=abs))
 
 
 def _write(axes: Axes, x: float, y: float, text: str, colour: str, size: float, **style: Any) -> None:
