@@ -14,7 +14,7 @@ from mkg4rec.explanation.faithfulness import measure, recommended_pairs
 from mkg4rec.files import replacing
 from mkg4rec.models import registry
 from mkg4rec.models.data import TrainingData
-from mkg4rec.models.message_passing import MessagePassing, Messages
+from mkg4rec.models.message_passing import Explainable, Messages
 from mkg4rec.report.explanation import Document, Names, as_text, describe, describe_faithfulness, faithfulness_as_text
 from mkg4rec.report.explanation_figure import draw_explanation
 from mkg4rec.tables import ENTITIES, RELATIONS
@@ -48,7 +48,7 @@ def measure_faithfulness(dataset: str, model: str, num_paths: int, num_pairs: in
         PipelineError: there is no such data set or model, or the model is not trained or has no graph.
     """
     layout, data, ablation = _trained(dataset, model)
-    pairs = recommended_pairs(ablation, data, num_pairs, seed)
+    pairs = recommended_pairs(ablation.model.scorer(), data, num_pairs, seed)
     document = describe_faithfulness(measure(ablation, pairs, num_paths, seed), dataset, model, num_paths, seed)
     path = (folder or layout.explanations(model)) / "faithfulness.json"
     print(faithfulness_as_text(document))
@@ -67,12 +67,12 @@ def _trained(dataset: str, name: str) -> tuple[Layout, TrainingData, Ablation]:
         raise PipelineError(f"{layout.model(name)}: {name} is not trained on {dataset}; run `dvc repro train@{dataset}-{name}`.")
     data = training_data(layout, choose_device(settings.evaluate.device))
     model = registry.restore(base, settings.hyperparameters(dataset, name), layout.model(name), data)
-    assert isinstance(model, MessagePassing)
+    assert isinstance(model, Explainable)
     return layout, data, Ablation(model)
 
 
 def _explainable(model: str) -> bool:
-    return issubclass(registry.model_class(model), MessagePassing)
+    return issubclass(registry.model_class(model), Explainable)
 
 
 def _index(identifier: str, known: pa.Array, dataset: str, kind: str) -> int:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mkg4rec.models.message_passing import MessagePassing
+from mkg4rec.models.message_passing import Explainable, Messages
 
 
 class Ablation:
@@ -11,20 +11,26 @@ class Ablation:
 
     The parameters stay, and so do the initial vectors e⁰ (embeddings and contents; in Multi-KG4Rec also an item's fusion with
     its neighbour sequence, and a user's mean over the contents of its items) and what `StructureAwareAttention` knows of the
-    structure around an edge: what is removed are messages. The weights that remain are renormalised as `MessagePassing.keeping`
+    structure around an edge: what is removed are messages. The weights that remain are renormalised as `Explainable.keeping`
     says, so that the score is that of the same model on the smaller graph.
     """
 
-    def __init__(self, model: MessagePassing) -> None:
+    def __init__(self, model: Explainable) -> None:
         self.model = model.eval()
         with torch.no_grad():
             self.initial = model.initial_nodes()
             self.messages = model.messages()
-            self.users, self.items = model.comparable(*model.vectors_from(self.initial))
+            self._whole = model.pair_score(self.initial)
 
+    def messages_for(self, user: int) -> Messages:
+        """The edges with the weights that they have for this user."""
+        with torch.no_grad():
+            return self.model.messages_for(self.messages, user)
+
+    @torch.no_grad()
     def score(self, user: int, item: int) -> float:
         """With all edges."""
-        return float(self.users[user] @ self.items[item])
+        return float(self._whole(user, item))
 
     @torch.no_grad()
     def drop(self, user: int, item: int, edges: Tensor) -> float:
@@ -46,6 +52,4 @@ class Ablation:
 
     def _score_keeping(self, user: int, item: int, kept: Tensor) -> Tensor:
         with self.model.keeping(kept):
-            users, items = self.model.vectors_from(self.initial)
-        one, other = self.model.comparable(users[user], items[item])
-        return one @ other
+            return self.model.pair_score(self.initial)(user, item)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from mkg4rec.explanation.ablation import Ablation
-from mkg4rec.explanation.paths import NO_EDGE, Paths, strongest_paths
+from mkg4rec.explanation.paths import NO_EDGE, Paths, brought_by_links, facts_apart, strongest_paths
 from mkg4rec.models.message_passing import Messages
 from mkg4rec.progress import progress
 
@@ -18,7 +18,7 @@ class Step:
         relation: its number among the graph's facts: 0 is "interacts with".
         inverse: whether the fact goes from `tail` to `head`.
         head, tail: nodes as `CollaborativeGraph` numbers them.
-        to_user, to_item: the weight of a message along it, towards the user and towards the item.
+        to_user, to_item: the weight of a message along it, towards the user (0 where none reaches users) and towards the item.
     """
 
     relation: int
@@ -45,11 +45,26 @@ class HistoryItem:
     Attributes:
         attention: the weight of its message to the user.
         drop: by how much the score falls without this interaction, by recomputation.
+        linked: what its links to the item bring to the score; None where interactions have a part in it.
     """
 
     item: int
     attention: float
     drop: float
+    linked: float | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What the item hears of a neighbour.
+
+    Attributes:
+        step: from the neighbour to the item.
+        strength: the influence of the edge.
+    """
+
+    step: Step
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -60,9 +75,11 @@ class Explanation:
         score: what the model gives the pair.
         in_train: whether the user took the item in train, so that the graph joins the two.
         paths: the strongest first.
-        drop: by how much the score falls without all edges of `paths`.
+        drop: by how much the score falls without all edges of `paths` and `apart`.
         modalities: the share of each; empty where the model reads none.
         history: what weighs most, first; among `considered` of the `taken` items, those of most attention.
+        users_hear: whether what the user took has a part in the score beside that in training.
+        apart: where it has none, the facts of the item that speak for it and link it to nothing that the user took, the strongest first.
     """
 
     user: int
@@ -75,6 +92,8 @@ class Explanation:
     history: list[HistoryItem]
     considered: int
     taken: int
+    users_hear: bool
+    apart: list[Fact]
 
 
 def explain(ablation: Ablation, user: int, item: int, num_paths: int, considered: int) -> Explanation:
@@ -84,38 +103,40 @@ def explain(ablation: Ablation, user: int, item: int, num_paths: int, considered
         num_paths: paths to give at most.
         considered: items of the history whose weight is computed; each costs a propagation.
     """
-    model, graph = ablation.model, ablation.messages.graph
-    paths = strongest_paths(ablation.messages, ablation.influences(user, item), user, item, num_paths)
-    device = graph.heads.device
+    model, messages = ablation.model, ablation.messages_for(user)
+    influences, device = ablation.influences(user, item), messages.weights.device
+    paths, apart = strongest_paths(messages, influences, user, item, num_paths), facts_apart(messages, influences, user, item, num_paths)
     with torch.no_grad():
         shares = model.modality_shares(torch.tensor([user], device=device), torch.tensor([item], device=device))
-    train = model.train_interactions
+    train, hear = model.train_interactions, messages.users_hear
+    taken = _taken(messages, user, item)
+    if hear:
+        history = _history(ablation, messages, taken[:considered], user, item)
+    else:
+        history = _linked(messages, influences, taken, user, item)[:considered]
     return Explanation(
         user,
         item,
         ablation.score(user, item),
         bool(train.contains(torch.tensor(user, device=device), torch.tensor(item, device=device))),
-        _explained(ablation, paths),
-        ablation.drop(user, item, explained_edges(paths)),
+        [
+            ExplainedPath([_step(messages, edge) for edge in edges if edge != NO_EDGE], strength, attention)
+            for edges, strength, attention in zip(paths.edges.tolist(), paths.strengths.tolist(), paths.attention.tolist(), strict=True)
+        ],
+        ablation.drop(user, item, explained_edges(paths, apart)),
         {modality: float(share) for modality, share in shares.items()},
-        _history(ablation, user, item, considered),
-        min(considered, int(train.counts[user])),
+        history,
+        len(history),
         int(train.counts[user]),
+        hear,
+        [Fact(_step(messages, int(messages.graph.inverses[edge])), float(influences[edge])) for edge in apart],
     )
 
 
-def explained_edges(paths: Paths) -> torch.Tensor:
-    """(n,) the edges of all paths, each once."""
-    edges: torch.Tensor = paths.edges[paths.edges != NO_EDGE].unique()
+def explained_edges(paths: Paths, apart: torch.Tensor) -> torch.Tensor:
+    """(n,) the edges of all paths and (F,) facts `apart`, each once."""
+    edges: torch.Tensor = torch.cat([paths.edges[paths.edges != NO_EDGE], apart]).unique()
     return edges
-
-
-def _explained(ablation: Ablation, paths: Paths) -> list[ExplainedPath]:
-    rows = zip(paths.edges.tolist(), paths.strengths.tolist(), paths.attention.tolist(), strict=True)
-    return [
-        ExplainedPath([_step(ablation.messages, edge) for edge in edges if edge != NO_EDGE], strength, attention)
-        for edges, strength, attention in rows
-    ]
 
 
 def _step(messages: Messages, edge: int) -> Step:
@@ -123,18 +144,30 @@ def _step(messages: Messages, edge: int) -> Step:
     facts = graph.num_relations // 2
     relation, inverse = int(graph.relations[edge]), int(graph.inverses[edge])
     ends = int(graph.heads[edge]), int(graph.tails[edge])
-    return Step(relation % facts, relation >= facts, *ends, float(weights[edge]), float(weights[inverse]))
+    to_user = float(weights[edge]) if messages.users_hear else 0.0
+    return Step(relation % facts, relation >= facts, *ends, to_user, float(weights[inverse]))
 
 
-def _history(ablation: Ablation, user: int, item: int, considered: int) -> list[HistoryItem]:
-    """The items of most attention, by how much the score falls without them; `item` itself is no part of its own reason."""
-    graph, weights = ablation.messages.graph, ablation.messages.weights
+def _taken(messages: Messages, user: int, item: int) -> torch.Tensor:
+    """The edges from the user to what it took, those of most attention first; `item` itself is no part of its own reason."""
+    graph, weights = messages.graph, messages.weights
     node = graph.num_entities + user
     edges = torch.arange(int(graph.offsets[node]), int(graph.offsets[node + 1]), device=weights.device)
     edges = edges[graph.tails[edges] != item]
-    edges = edges[weights[edges].argsort(descending=True, stable=True)[:considered]]
+    return edges[weights[edges].argsort(descending=True, stable=True)]
+
+
+def _history(ablation: Ablation, messages: Messages, taken: torch.Tensor, user: int, item: int) -> list[HistoryItem]:
+    """By how much the score falls without each of the items."""
     history = [
-        HistoryItem(int(graph.tails[edge]), float(weights[edge]), ablation.drop(user, item, edge.unsqueeze(0)))
-        for edge in progress(edges, "history", len(edges), "item")
+        HistoryItem(int(messages.graph.tails[edge]), float(messages.weights[edge]), ablation.drop(user, item, edge.unsqueeze(0)))
+        for edge in progress(taken, "history", len(taken), "item")
     ]
-    return sorted(history, key=lambda taken: -taken.drop)
+    return sorted(history, key=lambda item: -item.drop)
+
+
+def _linked(messages: Messages, influences: torch.Tensor, taken: torch.Tensor, user: int, item: int) -> list[HistoryItem]:
+    """Items without which the score is what it was, by what their links to the item bring to it."""
+    linked, items = brought_by_links(messages.graph, influences, user, item), messages.graph.tails[taken]
+    order = linked[items].argsort(descending=True, stable=True)
+    return [HistoryItem(taken, 0.0, 0.0, float(linked[taken])) for taken in items[order].tolist()]

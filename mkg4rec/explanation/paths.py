@@ -34,7 +34,9 @@ def strongest_paths(messages: Messages, influences: Tensor, user: int, item: int
 
     All paths are looked at: the edges of the user and those of the item are laid side by side, and joined where they meet
     (2 edges) or where an edge leads from the one side to the other (3 edges). Chosen is one after the other, each time what adds
-    most: an edge that is on a path already counts no more, else all paths would begin with the same one.
+    most: an edge that is on a path already counts no more, else all paths would begin with the same one. Where no message reaches
+    users, a path counts if something on it reaches the item (not over other users) and it does not speak against it; and of those
+    that end in the same edge the strongest alone, since the edges of the user bring nothing (`_heard`).
 
     Args:
         influences: (edges,) of this pair.
@@ -42,6 +44,8 @@ def strongest_paths(messages: Messages, influences: Tensor, user: int, item: int
     """
     start = messages.graph.num_entities + user
     edges = torch.cat([_of_one(messages.graph, start, item), _of_two(messages.graph, start, item), _of_three(messages.graph, start, item)])
+    if not messages.users_hear:
+        edges = _heard(messages, influences, edges, brought_by_links(messages.graph, influences, user, item))
     chosen = edges[_adding_most(messages.graph, influences, edges, count)]
     strengths, order = strength(influences, chosen).sort(descending=True, stable=True)
     return Paths(chosen[order], strengths, attention(messages, chosen[order]))
@@ -70,7 +74,8 @@ def attention(messages: Messages, edges: Tensor) -> Tensor:
     product of the user's and the item's vector, hence this node adds to it in proportion to the product of both shares, and
     the path Σ_k Π_{j<k} w(v_j, v_{j+1}) · Π_{j≥k} w(v_{j+1}, v_j), over all k ≤ L with n − k ≤ L. Where a layer reaches over
     several edges, either product counts by `Messages.carried`. What the layers make of a message beside weighing it
-    (matrices, non-linearities) is left aside, as with every reading of attention.
+    (matrices, non-linearities) is left aside, as with every reading of attention. Where no message reaches users, the score is the
+    product of the user's own vector with what reaches the item: Σ_k Π_{j≥k} w(v_{j+1}, v_j) over the nodes between the ends.
 
     Args:
         edges: (P, 3) as in `Paths`.
@@ -86,8 +91,59 @@ def attention(messages: Messages, edges: Tensor) -> Tensor:
     at_item = torch.cat([to_item.flip(1).cumprod(1).flip(1), ones], dim=1)
     meeting, length = torch.arange(LONGEST + 1, device=edges.device), present.sum(1, keepdim=True)
     carried = messages.weights.new_tensor(messages.carried(LONGEST))
+    if not messages.users_hear:
+        return (at_item * carried[(length - meeting).clamp(min=0)] * ((meeting > 0) & (meeting < length))).sum(1)
     in_layers = carried[meeting] * carried[(length - meeting).clamp(min=0)] * (meeting <= length)
     return (at_user * at_item * in_layers).sum(1)
+
+
+def facts_apart(messages: Messages, influences: Tensor, user: int, item: int, count: int) -> Tensor:
+    """(F,) the edges from the item to what it hears of and no path joins to the user, `count` at most, those of most influence first.
+
+    Only such as do not speak against the item; and none where messages reach users, who are joined by interactions then.
+    """
+    graph, weights = messages.graph, messages.weights
+    edges, taken = _edges_of(graph, item), graph.tails[_edges_of(graph, graph.num_entities + user)]
+    if messages.users_hear:
+        return edges[:0]
+    near = torch.zeros(graph.num_nodes, dtype=torch.bool, device=weights.device)
+    near[taken[taken != item]] = True
+    near[graph.tails[near[graph.heads]]] = True
+    edges = edges[~near[graph.tails[edges]] & (weights[edges] > 0) & (influences[edges] >= 0)]
+    return edges[influences[edges].argsort(descending=True, stable=True)[:count]]
+
+
+def brought_by_links(graph: CollaborativeGraph, influences: Tensor, user: int, item: int) -> Tensor:
+    """(nodes,) of each node that links to the item what these links bring to the score: Σ of their influences, each once; else 0.
+
+    A link is an edge between the two, or a path of two edges that does not lead over the user; no node stands twice on it.
+    """
+    start = graph.num_entities + user
+    last = _edges_of(graph, item)
+    last = last[(graph.tails[last] != start) & (graph.tails[last] != item)]
+    of_item = influences.new_zeros(graph.num_nodes).index_add(0, graph.tails[last], influences[last])
+    reached = torch.zeros_like(of_item, dtype=torch.bool)
+    reached[graph.tails[last]] = True
+    leads_on = reached[graph.tails] & (graph.heads != graph.tails)
+    first = (leads_on & (graph.heads != item) & (graph.heads != start)).nonzero().squeeze(1)
+    brought = of_item.index_add(0, graph.heads[first], influences[first])
+    # The links of an item to what several relations join with it are its own once.
+    pairs = (graph.heads[first] * graph.num_nodes + graph.tails[first]).unique()
+    return brought.index_add(0, pairs // graph.num_nodes, of_item[pairs % graph.num_nodes])
+
+
+def _heard(messages: Messages, influences: Tensor, edges: Tensor, linked: Tensor) -> Tensor:
+    """Of the (P, 3) paths those that speak for the item, one for each last edge.
+
+    It is the strongest; of equally strong ones that over the item which is more `linked`, (nodes,).
+    """
+    edges = edges[(attention(messages, edges) > 0) & (strength(influences, edges) >= 0)]
+    edges = edges[linked[messages.graph.tails[edges[:, 0]]].argsort(descending=True, stable=True)]
+    edges = edges[strength(influences, edges).argsort(descending=True, stable=True)]
+    last = edges.gather(1, (edges != NO_EDGE).sum(1, keepdim=True) - 1).squeeze(1)
+    ends, group = last.unique(return_inverse=True)
+    places = torch.arange(len(edges), device=edges.device)
+    return edges[places.new_full((len(ends),), len(edges)).scatter_reduce(0, group, places, "amin").sort().values]
 
 
 def _adding_most(graph: CollaborativeGraph, influences: Tensor, edges: Tensor, count: int) -> Tensor:

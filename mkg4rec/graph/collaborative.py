@@ -93,8 +93,12 @@ class CollaborativeGraph:
     def inverses(self) -> Tensor:
         """(edges,) the number of each edge's inverse."""
         facts = self.num_relations // 2
+        return self.edge_numbers(self.tails, (self.relations + facts) % self.num_relations, self.heads)
+
+    def edge_numbers(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
+        """The numbers of edges that are there, by their ends and relations, all of one shape."""
         keys = self._keys(self.heads, self.relations, self.tails)
-        return torch.searchsorted(keys, self._keys(self.tails, (self.relations + facts) % self.num_relations, self.heads))
+        return torch.searchsorted(keys, self._keys(heads, relations, tails))
 
     def _keys(self, heads: Tensor, relations: Tensor, tails: Tensor) -> Tensor:
         """Numbers in the order of edges."""

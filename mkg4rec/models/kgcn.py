@@ -1,6 +1,9 @@
 """KGCN: knowledge graph convolutional networks for recommender systems (Wang et al., WWW 2019, https://arxiv.org/abs/1904.12575)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, cast
 
 import torch
@@ -12,6 +15,7 @@ from mkg4rec.group import Count, Lax
 from mkg4rec.layers.user_relation import Aggregation, Aggregator, user_relation_attention
 from mkg4rec.models.base import Input, NeuralHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.message_passing import Explainable, Messages, PairScore
 from mkg4rec.models.pairwise import Pairwise
 
 BLOCK = 2**18
@@ -32,14 +36,17 @@ class KgcnHyperparameters(NeuralHyperparameters):
     aggregation: Annotated[Aggregation, Lax]
 
 
-class Kgcn(Pairwise):
+class Kgcn(Pairwise, Explainable):
     """ŷ = u · v^u, where v^u is the item as the user sees it: aggregated with its neighbours, these with theirs, H times.
 
     A neighbour counts as its relation does to the user. The weighted neighbours are summed, as equation 2 says; the
     authors' code, and ports of it, divide by K once more. The receptive field is sampled once, with the model.
 
+    Messages reach entities alone: u is learned, and what the user took has a part in it only through training.
+
     Attributes:
         neighbours, relations: (entities, K), see `ReceptiveField`.
+        kept: how much of each edge of the collaborative graph is there, (edges,) from 0 to 1; None where all are.
     """
 
     Hyperparameters = KgcnHyperparameters
@@ -63,6 +70,8 @@ class Kgcn(Pairwise):
         layers = nn.ModuleList(Aggregator(settings.dimension, settings.aggregation, activation) for activation in activations)
         self.layers = cast(Sequence[Aggregator], layers)
         self.num_items = data.num_items
+        self.data = data
+        self.kept: Tensor | None = None
         self.to(data.train.items.device)
 
     def scorer(self) -> "KgcnScorer":
@@ -80,34 +89,94 @@ class Kgcn(Pairwise):
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """ŷ of (B,) users with (B,) items (equation 7)."""
-        vectors = F.embedding(users, self.user_vectors)
-        seen = self.as_seen(vectors @ self.relation_vectors.T, items.unsqueeze(1), len(self.layers)).squeeze(1)
+        return self.score_from(self.user_vectors, self.entity_vectors, users, items)
+
+    def score_from(self, user_vectors: Tensor, entity_vectors: Tensor, users: Tensor, items: Tensor) -> Tensor:
+        """ŷ of (B,) users with (B,) items by given vectors of all users and all entities."""
+        vectors = F.embedding(users, user_vectors)
+        seen = self.as_seen(vectors @ self.relation_vectors.T, items.unsqueeze(1), len(self.layers), entity_vectors).squeeze(1)
         return (vectors * seen).sum(-1)
 
-    def as_seen(self, scores: Tensor, entities: Tensor, hops: int) -> Tensor:
+    def as_seen(self, scores: Tensor, entities: Tensor, hops: int, entity_vectors: Tensor) -> Tensor:
         """v^u[h] of M entities for each of B users (algorithm 1), from the entities and their neighbours with one hop less.
 
         Args:
             scores: (B, R) π of every relation to the users.
             entities: (B, M).
             hops: h, at least 1.
+            entity_vectors: v^u[0] of all entities.
 
         Returns:
             (B, M, d)
         """
         neighbours = self.neighbours[entities]
         attention = user_relation_attention(scores, self.relations[entities])  # (B, M, K)
+        if self.kept is not None:
+            attention = over_sampled_rest(attention, self.kept[self.sampled_edges[entities]])
         if hops == 1:
-            own = F.embedding(entities, self.entity_vectors)
+            own = F.embedding(entities, entity_vectors)
             # A weighted sum of rows without a copy of each.
             bags, weights = neighbours.flatten(0, 1), attention.flatten(0, 1)
-            around = F.embedding_bag(bags, self.entity_vectors, mode="sum", per_sample_weights=weights).view_as(own)
+            around = F.embedding_bag(bags, entity_vectors, mode="sum", per_sample_weights=weights).view_as(own)
         else:
-            below = self.as_seen(scores, torch.cat([entities, neighbours.flatten(1)], dim=1), hops - 1)
+            below = self.as_seen(scores, torch.cat([entities, neighbours.flatten(1)], dim=1), hops - 1, entity_vectors)
             own, others = below.split([entities.shape[1], neighbours[0].numel()], dim=1)
             around = (attention.unsqueeze(-1) * others.view(*neighbours.shape, -1)).sum(2)
+        if self.kept is not None:
+            # Who has no neighbours left is its own, as `sample_receptive_field` has it.
+            around = around + (1 - attention.sum(-1, keepdim=True)) * own
         seen: Tensor = self.layers[hops - 1](own, around)
         return seen
+
+    @cached_property
+    def sampled_edges(self) -> Tensor:
+        """(entities, K) number of the edge of the collaborative graph that was drawn; one past the last for an entity by itself."""
+        facts = self.data.graph.num_relations // 2 - 1
+        own = self.relations == 2 * facts
+        # There, interactions are the first relation, and the first of the inverse ones.
+        relations = torch.where(self.relations < facts, self.relations + 1, self.relations + 2).masked_fill(own, 0)
+        heads = torch.arange(len(relations), device=relations.device).unsqueeze(1).expand_as(relations)
+        return self.data.graph.edge_numbers(heads, relations, self.neighbours).masked_fill(own, len(self.data.graph.heads))
+
+    def initial_nodes(self) -> Tensor:
+        return torch.cat([self.entity_vectors, self.user_vectors])
+
+    def pair_score(self, initial: Tensor) -> PairScore:
+        entity_vectors, user_vectors = initial.split([len(self.entity_vectors), len(self.user_vectors)])
+
+        def of(user: int, item: int) -> Tensor:
+            users, items = torch.tensor([[user], [item]], device=initial.device)
+            return self.score_from(user_vectors, entity_vectors, users, items).squeeze(0)
+
+        return of
+
+    def messages(self) -> Messages:
+        """π̃ of a user to whom all relations are alike; what was not drawn weighs 0, and so do interactions."""
+        return Messages(self.data.graph, self._weights(torch.zeros_like(self.relation_vectors[:, 0])), len(self.layers), users_hear=False)
+
+    def messages_for(self, messages: Messages, user: int) -> Messages:
+        return replace(messages, weights=self._weights(self.relation_vectors @ self.user_vectors[user]))
+
+    def _weights(self, scores: Tensor) -> Tensor:
+        """(edges,) π̃ of the collaborative graph by (R,) scores of the relations, summed where an edge was drawn more than once."""
+        attention = scores.detach()[self.relations].softmax(1)
+        drawn = attention.new_zeros(len(self.data.graph.heads) + 1)
+        return drawn.index_add(0, self.sampled_edges.flatten(), attention.flatten())[:-1]
+
+    @contextmanager
+    def keeping(self, kept: Tensor) -> Iterator[None]:
+        # An entity by itself is no edge, and stays.
+        self.kept = torch.cat([kept, kept.new_ones(1)])
+        try:
+            yield
+        finally:
+            self.kept = None
+
+
+def over_sampled_rest(attention: Tensor, kept: Tensor) -> Tensor:
+    """The same softmax over what is left of K sampled neighbours: k π̃ / Σ k π̃, of (…, K) π̃ and k; 0 each where nothing is left."""
+    rest = attention * kept
+    return rest / rest.sum(-1, keepdim=True).clamp(min=torch.finfo(rest.dtype).tiny)
 
 
 class KgcnScorer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mkg4rec.evaluation.significance import CONFIDENCE, Comparison
-from mkg4rec.explanation.explanation import Explanation, HistoryItem, Step
+from mkg4rec.explanation.explanation import Explanation, Fact, HistoryItem, Step
 from mkg4rec.explanation.faithfulness import Faithfulness
 from mkg4rec.report.case_study import shown_name
 
@@ -13,6 +13,12 @@ Document = dict[str, Any]
 """What becomes JSON; docs/explanations.md says what stands in it."""
 
 INTERACTS = "interacts"
+
+FREE_USERS = (
+    "no message reaches the user: its vector was learned from what it took, and now no item of its history has a part in the score. "
+    "So the edges from the user bring nothing, and paths say by what the item is linked to the history."
+)
+"""Of a model whose users are no nodes that hear."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +55,26 @@ class Names:
 def describe(explanation: Explanation, names: Names, num_entities: int, dataset: str, model: str) -> Document:
     """The explanation as docs/explanations.md documents it; `num_entities` is that of the model's graph."""
 
+    def edge(step: Step) -> Document:
+        weights = {"attention_to_user": step.to_user, "attention_to_item": step.to_item}
+        return {"relation": names.relation(step.relation), "inverse": step.inverse, **weights}
+
     def path(steps: Sequence[Step]) -> Document:
         nodes = [steps[0].head, *(step.tail for step in steps)]
-        return {
-            "nodes": [names.node(node, num_entities) for node in nodes],
-            "edges": [
-                {
-                    "relation": names.relation(step.relation),
-                    "inverse": step.inverse,
-                    "attention_to_user": step.to_user,
-                    "attention_to_item": step.to_item,
-                }
-                for step in steps
-            ],
-        }
+        return {"nodes": [names.node(node, num_entities) for node in nodes], "edges": [edge(step) for step in steps]}
 
     def taken(item: HistoryItem) -> Document:
-        return names.node(item.item, num_entities) | {"attention": item.attention, "score_drop": item.drop}
+        links = {} if item.linked is None else {"strength_of_links": item.linked}
+        return names.node(item.item, num_entities) | {"attention": item.attention, "score_drop": item.drop} | links
 
+    def apart(fact: Fact) -> Document:
+        return {"strength": fact.strength, "node": names.node(fact.step.head, num_entities)} | edge(fact.step)
+
+    free_users = {} if explanation.users_hear else {"facts_apart": [apart(fact) for fact in explanation.apart]}
     return {
         "dataset": dataset,
         "model": model,
+        "remarks": [] if explanation.users_hear else [FREE_USERS],
         "user": names.node(num_entities + explanation.user, num_entities),
         "item": names.node(explanation.item, num_entities),
         "score": explanation.score,
@@ -80,6 +85,7 @@ def describe(explanation: Explanation, names: Names, num_entities: int, dataset:
         "history": [taken(item) for item in explanation.history],
         "history_considered": explanation.considered,
         "history_length": explanation.taken,
+        **free_users,
     }
 
 
@@ -88,18 +94,37 @@ def as_text(document: Document, shown_history: int = 10) -> str:
     lines = [f"{document['model']} gives {document['user']['name']} {title(document['item'])} the score {document['score']:.4f}"]
     if document["in_train"]:
         lines.append("the user took the item in train, so that the graph joins the two")
-    lines.append(f"\nstrongest paths (the score falls by {document['score_drop_without_paths']:.4f} without them)")
-    lines += [f"  {path['strength']:+.4f}  {_chain(path)}  (attention {path['attention']:.2e})" for path in document["paths"]] or [
-        "  none of up to 3 edges"
-    ]
+    lines += document["remarks"]
+    what = "them and the facts below" if document.get("facts_apart") else "them"
+    lines.append(f"\nstrongest paths (the score falls by {document['score_drop_without_paths']:.4f} without {what})")
+    paths = [f"  {path['strength']:+.4f}  {_chain(path)}  (attention {path['attention']:.2e})" for path in document["paths"]]
+    lines += paths or [f"  {no_path(document)}"]
+    if document.get("facts_apart"):
+        lines.append("\nfacts of the item that link it to nothing in the history")
+        lines += [f"  {fact['strength']:+.4f}  {_chain(fact_as_path(fact, document['item']))}" for fact in document["facts_apart"]]
     lines.append("\nshare of each modality")
     lines += [f"  {share:.3f}  {shown_name(name)}" for name, share in document["modalities"].items()] or ["  the model reads none"]
-    considered, length = document["history_considered"], document["history_length"]
-    lines.append(f"\nhistory: by how much the score falls without an item ({considered} of {length}, by attention)")
-    lines += [
-        f"  {item['score_drop']:+.4f}  {title(item)}  (attention {item['attention']:.3f})" for item in document["history"][:shown_history]
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_history_as_text(document, shown_history)])
+
+
+def _history_as_text(document: Document, shown: int) -> list[str]:
+    history = document["history"]
+    counts = f"({document['history_considered']} of {document['history_length']}"
+    if "facts_apart" in document:
+        lines = [f"\nhistory: the score falls by nothing without an item; what its links to {document['item']['name']} bring {counts})"]
+        return lines + [f"  {item['strength_of_links']:+.4f}  {title(item)}" for item in history[:shown]]
+    lines = [f"\nhistory: by how much the score falls without an item {counts}, by attention)"]
+    return lines + [f"  {item['score_drop']:+.4f}  {title(item)}  (attention {item['attention']:.3f})" for item in history[:shown]]
+
+
+def no_path(document: Document) -> str:
+    """What is said where there is none."""
+    return "no path of up to 3 edges" + (" that speaks for the item" if "facts_apart" in document else "")
+
+
+def fact_as_path(fact: Document, item: Document) -> Document:
+    """A path of one edge from the fact's node to the item."""
+    return {"nodes": [fact["node"], item], "edges": [fact]}
 
 
 def title(node: Mapping[str, Any]) -> str:

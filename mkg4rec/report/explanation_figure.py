@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mkg4rec.report.case_study import shown_name
-from mkg4rec.report.explanation import Document, title
+from mkg4rec.report.explanation import Document, fact_as_path, no_path, title
 from mkg4rec.report.figures import assign_colours, finish, save
 
 INK, SOFT, LINE = "#1d2430", "#5d6878", "#0072B2"
@@ -18,33 +18,38 @@ ROW, LETTERS = 0.62, 30
 
 
 def draw_explanation(document: Document, path: Path) -> None:
-    """A row per path, the strongest on top; the wider the line, the more attention; below, a bar per modality.
+    """A row per path, the strongest on top; the wider the line, the more attention; below, facts apart and a bar per modality.
 
     An edge's attention is the larger of the one towards the user and the one towards the item; widths are relative to the
-    largest of the picture.
+    largest of the panel.
     """
     paths, modalities = document["paths"], document["modalities"]
-    heights = [max(1, len(paths)) * ROW + 0.4, *([0.6 + 0.3 * len(modalities)] if modalities else [])]
+    facts = [fact_as_path(fact, document["item"]) for fact in document.get("facts_apart", [])]
+    heights = [max(1, len(paths)) * ROW + 0.4]
+    heights += ([len(facts) * ROW + 0.6] if facts else []) + ([0.6 + 0.3 * len(modalities)] if modalities else [])
     figure = Figure(figsize=(11, sum(heights) + 0.5), layout="constrained")
     panels = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     heading = f"Why {document['model']} gives {document['user']['name']} {title(document['item'])}"
     figure.suptitle(shorten(heading, 110, placeholder=" …"), x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
     _draw_paths(panels[0], paths)
+    if not paths:
+        _write(panels[0], 0.5, 0, no_path(document), SOFT, 9)
+    if facts:
+        _draw_paths(panels[1], facts)
+        panels[1].set_title("facts of the item that link it to nothing in the history", loc="left", fontsize=9, color=SOFT)
     if modalities:
         names = [shown_name(modality) for modality in modalities]
-        bars = panels[1].barh(names[::-1], list(modalities.values())[::-1], 0.6, color=list(assign_colours(names).values())[::-1])
-        panels[1].bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
-        panels[1].set_xlim(0, 1)
-        panels[1].set_title("share of each modality", loc="left", fontsize=9, color=SOFT)
-        finish(panels[1], along="x")
+        bars = panels[-1].barh(names[::-1], list(modalities.values())[::-1], 0.6, color=list(assign_colours(names).values())[::-1])
+        panels[-1].bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+        panels[-1].set_xlim(0, 1)
+        panels[-1].set_title("share of each modality", loc="left", fontsize=9, color=SOFT)
+        finish(panels[-1], along="x")
     save(figure, path)
 
 
 def _draw_paths(axes: Axes, paths: list[dict[str, Any]]) -> None:
     axes.set_axis_off()
     axes.set(xlim=(-0.09, 1.09), ylim=(max(1, len(paths)) - 0.4, -0.6))
-    if not paths:
-        _write(axes, 0.5, 0, "no path of up to 3 edges", SOFT, 9)
     largest = max((abs(_attention(edge)) for path in paths for edge in path["edges"]), default=0.0) or 1.0
     for row, path in enumerate(paths):
         steps = len(path["edges"])

@@ -51,6 +51,22 @@ def test_a_model_on_item_graphs_tells_of_films_that_are_near_each_other(clone: C
     assert sum(document["modalities"].values()) == pytest.approx(1, abs=1e-5)
 
 
+def test_kgcn_tells_of_facts_and_that_the_history_has_no_part_in_its_scores(clone: Clone) -> None:
+    best = pq.read_table(clone.path / "results/demo/ease/top_lists.parquet").to_pylist()[0]
+    clone.set("run.models", ["kgcn"])
+    clone.set("models.kgcn.max_epochs", 3)
+    clone.succeed("dvc", "repro", "train@demo-kgcn")
+    told = clone.succeed(*EXPLAIN, "kgcn", str(best["user_id"]), str(best["item_id"]), "--to", "why").output
+    document = json.loads((clone.path / "why/explanation.json").read_text(encoding="utf-8"))
+    assert document["remarks"][0] in told
+    assert "no item of its history has a part in the score" in told
+    assert document["paths"] or document["facts_apart"]
+    for edge in [*(path["edges"][-1] for path in document["paths"]), *document["facts_apart"]]:
+        assert edge["attention_to_item"] > 0
+        assert edge["relation"] != "interacts"
+    assert {item["score_drop"] for item in document["history"]} == {0.0}
+
+
 def test_measures_whether_explanations_are_true(clone: Clone) -> None:
     told = clone.succeed(*EXPLAIN, "multi_kg4rec", "--faithfulness", "--pairs", "25", "--to", "why").output
     document = json.loads((clone.path / "why/faithfulness.json").read_text(encoding="utf-8"))
