@@ -107,7 +107,7 @@ class Blend(ClosedForm):
         return 1 - best
 
     def scorer(self) -> "BlendedScores":
-        return BlendedScores([model.scorer() for model in self.models.values()], self.weights, self.data.train)
+        return BlendedScores({name: model.scorer() for name, model in self.models.items()}, self.weights, self.data.train)
 
     def save(self, folder: Path, data: TrainingData) -> None:
         save_file({"weights": self.weights.cpu()}, folder / WEIGHTS)
@@ -120,25 +120,35 @@ class Blend(ClosedForm):
         weights = load_file(folder / WEIGHTS)["weights"].to(data.train.items.device)
         if len(weights) != len(hyperparameters.members):
             raise PipelineError(f"{folder / WEIGHTS}: {len(weights)} weights for {len(hyperparameters.members)} members; run `dvc repro`.")
-        scorers = [registry.load(of.model, of.hyperparameters, folder / name, data) for name, of in hyperparameters.members.items()]
+        members = hyperparameters.members.items()
+        scorers = {name: registry.load(of.model, of.hyperparameters, folder / name, data) for name, of in members}
         return BlendedScores(scorers, weights, data.train)
 
 
 class BlendedScores:
     """The weighted sum of the members' standard scores."""
 
-    def __init__(self, scorers: list[Scorer], weights: Tensor, train: Interactions) -> None:
+    def __init__(self, scorers: dict[str, Scorer], weights: Tensor, train: Interactions) -> None:
         self.scorers = scorers
         self.weights = weights
         self.train = train
 
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
-        taking = [(weight, scorer) for weight, scorer in zip(self.weights.tolist(), self.scorers, strict=True) if weight]
+        taking = [(weight, scorer) for weight, scorer in zip(self.weights.tolist(), self.scorers.values(), strict=True) if weight]
         total = torch.zeros(len(users), self.train.num_items, device=users.device)
         for weight, scorer in taking:
             total += weight * standard_scores(scorer.score(users), *self.train.rows(users))
         return total
+
+    @property
+    def weights_by_name(self) -> dict[str, float]:
+        return dict(zip(self.scorers, self.weights.tolist(), strict=True))
+
+    def standard_scores(self, users: Tensor) -> Tensor:
+        """What each member thinks of all items, before it is weighed: (members, B, items)."""
+        taken = self.train.rows(users)
+        return torch.stack([standard_scores(scorer.score(users), *taken) for scorer in self.scorers.values()])
 
 
 def standard_scores(scores: Tensor, rows: Tensor, items: Tensor) -> Tensor:

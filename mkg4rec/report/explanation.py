@@ -89,6 +89,42 @@ def describe(explanation: Explanation, names: Names, num_entities: int, dataset:
     }
 
 
+@dataclass(frozen=True)
+class MemberShare:
+    """What a member of a blend says of a pair.
+
+    Attributes:
+        weight: of the member in the blend.
+        standard_score: its score of the pair, less the mean over what the user did not take, by the deviation over it.
+    """
+
+    name: str
+    weight: float
+    standard_score: float
+
+    @property
+    def part(self) -> float:
+        """What it adds to the blend's score."""
+        return self.weight * self.standard_score
+
+
+def of_blend(document: Document, shares: Sequence[MemberShare], explained: str) -> Document:
+    """The explanation of the member `explained` as that of the blend, whose score it is a part of."""
+    own, score = next(share for share in shares if share.name == explained), sum(share.part for share in shares)
+    others = ", ".join(f"{share.name} (weight {share.weight:g}, {share.part:+.4f})" for share in shares if share is not own)
+    remark = (
+        f"a blend: {explained} has the weight {own.weight:g} in it and brings {own.part:+.4f} of the score. Paths, modalities and history "
+        f"explain that part alone, on the scale of its own score, {document['score']:.4f}; the rest is what {others} say."
+    )
+    if not own.weight:
+        remark += f" With the weight 0 nothing of what follows is a reason for the blend's score, only for that of {explained}."
+    members = [
+        {"model": share.name, "weight": share.weight, "standard_score": share.standard_score, "part": share.part} for share in shares
+    ]
+    blend = {"explained_member": explained, "member_score": document["score"], "members": members}
+    return document | {"score": score, "remarks": [remark, *document["remarks"]], "blend": blend}
+
+
 def as_text(document: Document, shown_history: int = 10) -> str:
     """The document for a terminal, the first items of the history only."""
     lines = [f"{document['model']} gives {document['user']['name']} {title(document['item'])} the score {document['score']:.4f}"]
@@ -164,8 +200,10 @@ def describe_faithfulness(measured: Faithfulness, dataset: str, model: str, num_
 
 def faithfulness_as_text(document: Document) -> str:
     """The table for a terminal."""
+    name, member = document["model"], document.get("explained_member")
+    name = f"{name}, its member {member}," if member else name
     lines = [
-        f"{document['model']} on {document['dataset']}: {document['pairs']} pairs of a user and a recommended item, "
+        f"{name} on {document['dataset']}: {document['pairs']} pairs of a user and a recommended item, "
         f"{document['links_removed']:.1f} links removed of each",
         f"score falls by {document['score_drop_explained']:.4f} without the explained links, and without as many drawn",
         f"{'':10}{'score drop':>12}{'difference':>12}{f'{CONFIDENCE:.0%} interval':>22}{'p (Wilcoxon)':>14}{'explained more':>16}",

@@ -33,7 +33,11 @@ def test_members_are_held_against_what_they_give_to_the_items_not_taken() -> Non
     generator = torch.Generator().manual_seed(0)
     members = [torch.randn(data.num_users, data.num_items, generator=generator) * scale + scale for scale in (1.0, 50.0, 3.0)]
     weights = torch.tensor([1.0, 0.3, 0.0])
-    found = BlendedScores([Given(scores) for scores in members], weights, data.train).score(torch.tensor([5, 2]))
+    users = torch.tensor([5, 2])
+    blended = BlendedScores({str(number): Given(scores) for number, scores in enumerate(members)}, weights, data.train)
+    found = blended.score(users)
+    torch.testing.assert_close(torch.einsum("m,mui->ui", weights, blended.standard_scores(users)), found)
+    assert list(blended.weights_by_name) == ["0", "1", "2"]
     for row, user in enumerate((5, 2)):
         others = [item for item in range(data.num_items) if not data.train.contains(torch.tensor(user), torch.tensor(item))]
         expected = torch.zeros(data.num_items)
@@ -47,8 +51,8 @@ def test_scores_that_do_not_differ_count_nothing() -> None:
     data, _ = checkerboard()
     alone = torch.randn(data.num_users, data.num_items)
     same = torch.full_like(alone, 7.0)
-    blended = BlendedScores([Given(alone), Given(same)], torch.ones(2), data.train).score(torch.arange(5))
-    torch.testing.assert_close(blended, BlendedScores([Given(alone)], torch.ones(1), data.train).score(torch.arange(5)))
+    blended = BlendedScores({"one": Given(alone), "other": Given(same)}, torch.ones(2), data.train).score(torch.arange(5))
+    torch.testing.assert_close(blended, BlendedScores({"one": Given(alone)}, torch.ones(1), data.train).score(torch.arange(5)))
 
 
 def _half_right(data: TrainingData, right: Tensor, users: Tensor, generator: torch.Generator) -> Given:

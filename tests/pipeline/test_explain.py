@@ -67,6 +67,22 @@ def test_kgcn_tells_of_facts_and_that_the_history_has_no_part_in_its_scores(clon
     assert {item["score_drop"] for item in document["history"]} == {0.0}
 
 
+def test_a_blend_is_explained_by_its_member_on_the_graph(clone: Clone) -> None:
+    best = pq.read_table(clone.path / "results/demo/ease/top_lists.parquet").to_pylist()[0]
+    clone.set("models.multi_kg4rec_plus.members", ["ease", "lightgcn"])
+    clone.set("models.lightgcn.max_epochs", 3)
+    clone.set("run.models", ["multi_kg4rec_plus"])
+    clone.succeed("dvc", "repro", "train@demo-multi_kg4rec_plus")
+    told = clone.succeed(*EXPLAIN, "multi_kg4rec_plus", str(best["user_id"]), str(best["item_id"]), "--to", "why").output
+    document = json.loads((clone.path / "why/explanation.json").read_text(encoding="utf-8"))
+    members = document["blend"]["members"]
+    assert document["score"] == pytest.approx(sum(member["part"] for member in members))
+    assert document["blend"]["explained_member"] == "lightgcn"
+    assert [member["model"] for member in members] == ["ease", "lightgcn"]
+    assert "a blend: lightgcn has the weight" in told
+    assert document["paths"]
+
+
 def test_measures_whether_explanations_are_true(clone: Clone) -> None:
     told = clone.succeed(*EXPLAIN, "multi_kg4rec", "--faithfulness", "--pairs", "25", "--to", "why").output
     document = json.loads((clone.path / "why/faithfulness.json").read_text(encoding="utf-8"))
@@ -79,7 +95,7 @@ def test_measures_whether_explanations_are_true(clone: Clone) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ease", "1", "1"), "ease does not score by messages over a graph alone"),
+        (("ease", "1", "1"), "ease does not score by messages over a graph"),
         (("lightgcn", "1", "1"), "lightgcn is not trained on demo; run `dvc repro train@demo-lightgcn`"),
         (("multi_kg4rec", "nobody", "1"), "demo has no user 'nobody'"),
         (("multi_kg4rec", "1", "nothing"), "demo has no item 'nothing'"),

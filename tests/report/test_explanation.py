@@ -1,4 +1,4 @@
-"""Explanations as a figure."""
+"""Explanations in words, and as a figure."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mkg4rec.report import explanation_figure
-from mkg4rec.report.explanation import Document
+from mkg4rec.report.explanation import Document, MemberShare, as_text, faithfulness_as_text, of_blend
 from mkg4rec.report.explanation_figure import WIDEST, draw_explanation
 
 
@@ -33,6 +33,36 @@ def _document(edges: list[dict[str, Any]]) -> Document:
         "history_considered": 1,
         "history_length": 1,
     }
+
+
+SHARES = [MemberShare("kernel", 1.0, 0.5), MemberShare("graph", 0.3, 2.0)]
+
+
+def test_a_blend_is_explained_by_its_member_which_is_said_with_its_weight() -> None:
+    document = of_blend(_document([_edge(0.1, 0.2)]) | {"model": "blended"}, SHARES, "graph")
+    assert document["score"] == pytest.approx(1.1)
+    assert document["blend"]["member_score"] == 0.25
+    assert document["blend"]["explained_member"] == "graph"
+    assert [member["part"] for member in document["blend"]["members"]] == pytest.approx([0.5, 0.6])
+    told = as_text(document)
+    assert "blended gives user 1 Costs $5 to $9 [2] the score 1.1000" in told
+    assert "graph has the weight 0.3 in it and brings +0.6000 of the score" in told
+    assert "its own score, 0.2500; the rest is what kernel (weight 1, +0.5000) say" in told
+    assert "nothing of what follows" not in told
+
+
+def test_a_member_of_no_weight_is_said_to_be_no_reason() -> None:
+    document = of_blend(_document([_edge(0.1, 0.2)]), [SHARES[0], MemberShare("graph", 0.0, 2.0)], "graph")
+    assert document["score"] == pytest.approx(0.5)
+    assert "With the weight 0 nothing of what follows is a reason for the blend's score" in as_text(document)
+
+
+def test_faithfulness_of_a_blend_names_the_member_that_it_is_about() -> None:
+    row = {"score_drop": 0.1, "difference": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.01, "explained_drops_more": 0.9}
+    document = {"model": "blended", "dataset": "world", "pairs": 5, "links_removed": 3.0, "score_drop_explained": 0.3}
+    document |= {"random": row, "matched": row}
+    assert faithfulness_as_text(document).startswith("blended on world: 5 pairs")
+    assert faithfulness_as_text(document | {"explained_member": "graph"}).startswith("blended, its member graph, on world: 5 pairs")
 
 
 @pytest.mark.parametrize(
