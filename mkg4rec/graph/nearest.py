@@ -21,6 +21,10 @@ CHUNK = 128
 """Columns whose largest entry stands for all of them while the largest of a row are looked for."""
 
 
+ROUNDING = 1e-6
+"""A cosine that is no larger is 0 but for the rounding of float32, and would count like any other in a graph without weights."""
+
+
 def by_features(features: FeatureMatrix, num_items: int, k: int) -> ItemGraph:
     """The k items of largest cosine xᵢ·xⱼ / ‖xᵢ‖‖xⱼ‖, equal ones by index, with the cosine as the weight.
 
@@ -29,7 +33,11 @@ def by_features(features: FeatureMatrix, num_items: int, k: int) -> ItemGraph:
     """
     known = features.present[:num_items].nonzero().squeeze(1)
     vectors = F.normalize(features.vectors[known].float(), dim=1)
-    return by_similarity(known, lambda rows: vectors[rows] @ vectors.T, num_items, k)
+
+    def cosines(rows: Tensor) -> Tensor:
+        return torch.threshold_(vectors[rows] @ vectors.T, ROUNDING, 0.0)
+
+    return by_similarity(known, cosines, num_items, k)
 
 
 def by_co_interactions(train: Interactions, k: int) -> ItemGraph:

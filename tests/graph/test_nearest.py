@@ -58,6 +58,14 @@ def test_nobody_is_near_an_item_without_the_modality() -> None:
     assert len(nearest.by_features(FeatureMatrix(vectors, torch.zeros(6, dtype=torch.bool)), 5, 10)) == 0
 
 
+def test_items_at_right_angles_are_not_near_each_other_by_rounding() -> None:
+    vectors = torch.tensor([[1.0, 1, 1], [1, -1, 0], [1, 1, -2], [0, 0, 0], [2, 2, 2]]).repeat(20, 1)
+    graph = nearest.by_features(FeatureMatrix(vectors, torch.ones(100, dtype=torch.bool)), 100, 60)
+    kinds = torch.tensor([0, 1, 2, 3, 0]).repeat(20)
+    assert torch.equal(kinds[graph.items], kinds[graph.neighbours])
+    assert len(graph) == 40 * 39 + 2 * 20 * 19
+
+
 @pytest.mark.parametrize("block", [1, 1 << 20])
 def test_by_co_interactions(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest, "BLOCK_ENTRIES", block)
