@@ -164,7 +164,8 @@ class Egra(LightGcn):
         near, weight = self.near(), self.hyperparameters.item_edge_weight
         degrees = torch.cat([self.train_interactions.item_counts + weight * self.joined.sum(1), self.train_interactions.counts])
         weights = normalised_interactions(self.graph, degrees)
-        roots = degrees.rsqrt()
+        # Who has no edge of any weight, as an item that nobody took where β is 0, keeps a row of zeros.
+        roots = degrees.where(degrees > 0, 1.0).rsqrt().where(degrees > 0, 0.0)
         weights[self.graph.edges_by_relation[1]] = weight * roots[near.items] * roots[near.neighbours]
         return Messages(self.graph, weights, self.num_layers, relation_names=(NEAR,))
 

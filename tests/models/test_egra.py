@@ -1,6 +1,7 @@
 """EGRA: the enriched graph, what it learns of a FREEDOM, and its alignment."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,3 +102,22 @@ def test_alignment_grows_with_the_epochs() -> None:
     assert torch.allclose(steps[:4], steps[0], rtol=1e-3)
     assert steps[0] > 0.01
     assert abs(float(steps[4])) < 1e-6
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_messages_are_the_entries_of_the_enriched_graph(weight: float) -> None:
+    data, _ = checkerboard(12, 10)
+    untaken = data.train.items != 4
+    train = data.train.from_pairs(data.train.users[untaken], data.train.items[untaken], 12, 10)
+    values = params.load(ROOT / "params.yaml").models["egra"] | {"item_edge_weight": weight, "num_neighbours": 1}
+    model = registry.create("egra", values, replace(data, train=train))
+    assert isinstance(model, Egra)
+    # Item 4 is near item 5, which is near none, and item 3 near item 4.
+    model.neighbours[[4, 3], 0] = torch.tensor([5, 4])
+    model.joined[[4, 3], 0] = True
+    model.refresh()
+    messages = model.messages()
+    heads, tails = (torch.where(ends < 10, ends + 12, ends - 10) for ends in (messages.graph.heads, messages.graph.tails))
+    found = torch.zeros(22, 22).index_put((heads, tails), messages.weights, accumulate=True)
+    near = model.near()
+    torch.testing.assert_close(found, enriched_graph(train, near, weight).dense_rows(torch.arange(22)))
