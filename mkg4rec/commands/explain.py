@@ -32,7 +32,7 @@ from mkg4rec.report.explanation import (
     of_blend,
 )
 from mkg4rec.report.explanation_figure import draw_explanation
-from mkg4rec.tables import ENTITIES, RELATIONS
+from mkg4rec.tables import CATALOGUE, ENTITIES, RELATIONS, untitled
 from stages.inputs import training_data
 from stages.layout import Layout
 
@@ -152,12 +152,16 @@ def _index(identifier: str, known: pa.Array, dataset: str, kind: str) -> int:
 
 
 def _names(layout: Layout, data: TrainingData, messages: Messages) -> Names:
-    entities, relations = ENTITIES.read(layout.entities), messages.relation_names
+    entities, relations, items = ENTITIES.read(layout.entities), messages.relation_names, data.item_ids.to_pylist()
+    published = zip(items, CATALOGUE.read(layout.catalogue)["title"].to_pylist(), strict=True)
+    titles = [None if title == untitled(item) else title for item, title in published]
+    names = entities["name"].to_pylist()
     return Names(
         data.user_ids.to_pylist(),
-        data.item_ids.to_pylist(),
+        items,
         entities["entity"].to_pylist(),
-        entities["name"].to_pylist(),
+        # An item is called what its source calls it; the graph may know it by another name, or none.
+        [title or name for title, name in zip(titles, names, strict=False)] + names[len(items) :],
         RELATIONS.read(layout.relations)["relation"].to_pylist() if relations is None else relations,
     )
 
