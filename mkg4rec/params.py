@@ -44,7 +44,7 @@ class Run(Group):
 
     Attributes:
         repeats: seeds; for each, every model is trained and tested once more, split and training drawn from that seed.
-        cold: models that are also trained without some items, and tested on these.
+        cold: models that are also trained without some items, and tested on these; once more for each seed of `repeats`, too.
         sparsity: models that are also trained on less.
         percentages: of every user's train interactions, for these.
     """

@@ -28,7 +28,7 @@ def _folders(settings: Params, layout: Layout) -> list[Path]:
     of_models = [layout.top_lists(model).parent for model in wanted.models]
     of_models += [folder for model in wanted.models for folder in (layout.model(model), layout.case_study(model))]
     of_models += [layout.per_user(model, seed).parent for model in wanted.models for seed in wanted.repeats]
-    of_models += [layout.cold_per_user(model).parent for model in wanted.cold]
+    of_models += [layout.cold_per_user(model, seed).parent for model in wanted.cold for seed in (None, *wanted.repeats)]
     of_models += [layout.sparsity_per_user(model, percentage).parent for model in wanted.sparsity for percentage in wanted.percentages]
     return [*layout.data.iterdir(), *of_models]
 

@@ -194,12 +194,14 @@ class Layout:
         folder = Path("results") / self.dataset
         return (folder / model if repeat is None else folder / "repeats" / model / str(repeat)) / "per_user.parquet"
 
-    def cold_metrics(self, model: str) -> Path:
-        """The averages on warm and on cold items, after a training without the cold ones."""
-        return Path("metrics") / self.dataset / "cold" / f"{model}.json"
+    def cold_metrics(self, model: str, repeat: int | None = None) -> Path:
+        """The averages on warm and on cold items, after a training without the cold ones, or of its repeat from another seed."""
+        folder = Path("metrics") / self.dataset / "cold"
+        return folder / f"{model}.json" if repeat is None else folder / "repeats" / f"{model}-{repeat}.json"
 
-    def cold_per_user(self, model: str) -> Path:
-        return Path("results") / self.dataset / "cold" / model / "per_user.parquet"
+    def cold_per_user(self, model: str, repeat: int | None = None) -> Path:
+        folder = Path("results") / self.dataset / "cold"
+        return (folder / model if repeat is None else folder / "repeats" / model / str(repeat)) / "per_user.parquet"
 
     def sparsity_metrics(self, model: str, percentage: int) -> Path:
         """The averages on the test part after a training on so much of the train part."""

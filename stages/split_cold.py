@@ -15,16 +15,28 @@ from stages.layout import Layout
 def main(dataset: str) -> None:
     layout = Layout(dataset)
     shares = params.load().split
+    parts = cold_parts(layout, shares)
+    for name, rows in parts.items():
+        INTERACTIONS.write(rows, layout.split_cold(name))
+    told = ", ".join(f"{len(rows):,} {name}" for name, rows in parts.items() if name != "dislikes")
+    print(f"{dataset}: {told} interactions")
+
+
+def cold_parts(layout: Layout, shares: Split) -> dict[str, pa.Table]:
+    """The split by name: train, valid, test, the interactions with cold items, and the dislikes of the train part.
+
+    Raises:
+        PipelineError: one of the first four is empty.
+    """
     parts = split_cold(INTERACTIONS.read(layout.positives), shares.seed, shares.cold, shares.valid, shares.test)
     named = {"train": parts.warm.train, "valid": parts.warm.valid, "test": parts.warm.test, "cold": parts.cold}
     for name, rows in named.items():
         if not len(rows):
             raise PipelineError(
-                f"{layout.positives}: the cold split leaves nothing for {name}; change the shares under split: in params.yaml."
+                f"{layout.positives}: the cold split of seed {shares.seed} leaves nothing for {name}; "
+                "change the shares under split: in params.yaml."
             )
-        INTERACTIONS.write(rows, layout.split_cold(name))
-    INTERACTIONS.write(warm_dislikes(layout, shares, parts), layout.split_cold("dislikes"))
-    print(f"{dataset}: {', '.join(f'{len(rows):,} {name}' for name, rows in named.items())} interactions")
+    return named | {"dislikes": warm_dislikes(layout, shares, parts)}
 
 
 def warm_dislikes(layout: Layout, shares: Split, parts: ColdParts) -> pa.Table:

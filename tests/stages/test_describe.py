@@ -20,8 +20,9 @@ def test_results_of_repeats_cold_items_and_less_data_are_described(tmp_path: Pat
     layout = Layout("demo")
     layout.data.mkdir(parents=True)
     types = {column.name: column.types[0] for column in PER_USER.columns}
-    asked = [layout.per_user("ease"), layout.per_user("ease", 3), layout.cold_per_user("ease"), layout.sparsity_per_user("ease", 30)]
-    left = [layout.per_user("popularity"), layout.sparsity_per_user("ease", 10)]
+    asked = [layout.per_user("ease"), layout.per_user("ease", 3), layout.sparsity_per_user("ease", 30)]
+    asked += [layout.cold_per_user("ease"), layout.cold_per_user("ease", 3)]
+    left = [layout.per_user("popularity"), layout.cold_per_user("ease", 4), layout.sparsity_per_user("ease", 10)]
     for path in (*asked, *left):
         PER_USER.write(pa.schema(list(types.items())).empty_table(), path)
     describe.main("demo")
