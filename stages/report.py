@@ -32,7 +32,7 @@ def main(dataset: str) -> None:
     summary = summarize(main_rows(settings.report.tables, results))
     published = published_results(dataset)
     comparisons = ablations(settings.report.tables, results)
-    cold = summarize_cold([read_cold_result(model, layout.cold_metrics(model), layout.cold_per_user(model)) for model in settings.run.cold])
+    cold = summarize_cold([_cold_over_seeds(layout, model, settings.run.repeats) for model in settings.run.cold])
     studied = [_by_percentage(layout, settings, model) for model in settings.run.sparsity]
     sparsity = summarize_sparsity(studied, settings.run.percentages)
     catalogue = CATALOGUE.read(layout.catalogue)
@@ -86,6 +86,12 @@ def main(dataset: str) -> None:
 def _over_seeds(layout: Layout, model: str, repeats: list[int]) -> Result:
     """The model's results, with those of its repeats."""
     return over_seeds([read_result(model, layout.metrics(model, seed), layout.per_user(model, seed)) for seed in (None, *repeats)])
+
+
+def _cold_over_seeds(layout: Layout, model: str, repeats: list[int]) -> Result:
+    """The same of what it wrote on warm and on cold items."""
+    seeds = (None, *repeats)
+    return over_seeds([read_cold_result(model, layout.cold_metrics(model, seed), layout.cold_per_user(model, seed)) for seed in seeds])
 
 
 def _by_percentage(layout: Layout, settings: Params, model: str) -> SparsityResult:

@@ -26,7 +26,7 @@ class Result:
     Attributes:
         model: its name.
         metrics: by name (`recall@20`), the mean over users, and over seeds where there are several.
-        per_user: a table as `tables.PER_USER`; None where only the averages are at hand.
+        per_user: a table as `tables.PER_USER`, or `tables.COLD_PER_USER`; None where only the averages are at hand.
         deviations: by name, the standard deviation over the seeds (of a sample: n − 1); empty for one seed.
         num_seeds: how often the model was trained and tested, split and training drawn anew.
     """

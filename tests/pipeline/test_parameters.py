@@ -127,6 +127,23 @@ def test_a_model_is_tested_on_items_that_it_never_saw(clone: Clone) -> None:
 
 
 @pytest.mark.slow
+def test_items_are_cold_by_lot_in_every_repeat(clone: Clone) -> None:
+    clone.set("run.models", "[ease]")
+    clone.set("run.cold", "[ease]")
+    clone.set("run.repeats", "[1, 2]")
+    repro = clone.succeed("dvc", "repro", "report@demo")
+    assert {"cold@demo-ease", "repeat_cold@demo-ease-1", "repeat_cold@demo-ease-2"} < set(repro.stages)
+    files = [f"metrics/demo/cold/{name}.json" for name in ("ease", "repeats/ease-1", "repeats/ease-2")]
+    found = [json.loads(clone.read(file))["warm_ndcg@20"] for file in files]
+    assert len(set(found)) == 3
+    assert f"{sum(found) / 3:.4f} ± " in clone.read("reports/demo/cold.md")
+    # Without a repeat there is what there was before, and nothing is trained again.
+    clone.set("run.repeats", "[]")
+    assert clone.succeed("dvc", "repro", "report@demo").stages == ["validate", "report@demo"]
+    assert "±" not in clone.read("reports/demo/cold.md")
+
+
+@pytest.mark.slow
 def test_a_model_is_trained_on_less(clone: Clone) -> None:
     clone.set("run.models", "[kernel_ease, kernel_ease_without_graph]")
     clone.set("run.sparsity", "[kernel_ease, kernel_ease_without_graph]")

@@ -17,7 +17,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
 from mkg4rec.report.case_study import attention_table
-from mkg4rec.tables import ATTENTION, CATALOGUE, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
+from mkg4rec.tables import ATTENTION, CATALOGUE, COLD_PER_USER, ENTITIES, INTERACTIONS, PER_USER, POSTERS, RELATIONS, TOP_LISTS
 from stages import evaluate, report
 from stages.inputs import training_data
 from stages.layout import Layout
@@ -200,6 +200,29 @@ def test_report_writes_tables_figures_and_a_page_twice_the_same() -> None:
     assert "http" not in page
     assert "&lt;b&gt;Title" in page
     assert "multi_kg4rec" in written[0]["metrics.md"].decode()
+
+
+@pytest.mark.usefixtures("world")
+def test_report_has_cold_items_over_all_seeds() -> None:
+    write_results()
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["run"] |= {"models": ["ease"], "cold": ["ease"], "repeats": [3]}
+    Path("params.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    layout = Layout(DATASET)
+    names = [column.name for column in COLD_PER_USER.columns if column.name != "user_id"]
+    for seed, value in ((None, 0.2), (3, 0.4)):
+        layout.cold_metrics("ease", seed).parent.mkdir(parents=True, exist_ok=True)
+        layout.cold_metrics("ease", seed).write_text(json.dumps({"warm_recall@20": value, "warm_ndcg@20": value}))
+        table = {name: pa.array([value if name.startswith("warm") else None] * NUM_USERS, pa.float64()) for name in names}
+        COLD_PER_USER.write(pa.table({"user_id": USER_IDS, **table}), layout.cold_per_user("ease", seed))
+    layout.metrics("ease", 3).parent.mkdir(parents=True)
+    layout.metrics("ease", 3).write_bytes(layout.metrics("ease").read_bytes())
+    PER_USER.write(PER_USER.read(layout.per_user("ease")), layout.per_user("ease", 3))
+
+    report.main(DATASET)
+
+    row = (layout.report / "cold.md").read_text().splitlines()[-1]
+    assert row == "| ease | 0.3000 ± 0.1414 | 0.3000 ± 0.1414 | cannot | cannot | cannot | cannot | 2 |"
 
 
 @pytest.mark.usefixtures("world")
