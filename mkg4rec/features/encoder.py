@@ -38,14 +38,17 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.features.chunks import POOLING
 from mkg4rec.features.contents import Content
 from mkg4rec.features.provenance import Provenance
-from mkg4rec.media.images import FORMATS
+from mkg4rec.media.images import FORMATS, as_shown
 from mkg4rec.tables import Modality
 
-PREPROCESSING_VERSIONS = {Modality.VISUAL: 2, Modality.TEXT: 1, Modality.WEB: 1}
+PREPROCESSING_VERSIONS = {Modality.VISUAL: 3, Modality.TEXT: 1, Modality.WEB: 1}
 """To be raised when `Encoder.prepare` makes another input of the same content."""
 
 _LEAST_REDUCED = 2
 """How many times as wide and high as the encoder's input a JPEG file is at least, when it is made smaller while it is decoded."""
+
+_LONGEST = 16
+"""How many times as long as wide an image may be before it is shortened ahead of its resizing, which would blow it up to gigabytes."""
 
 _ARCHITECTURES = Path(__file__).with_name("architectures")
 _WEIGHTS, _ARCHITECTURE = "weights.safetensors", "architecture.json"
@@ -87,6 +90,7 @@ class Encoder:
         # Without the last two steps, conversion to floats and normalisation: `encode` does both on the device, to a quarter of the bytes.
         self._resize = Compose(image_transform_v2(preprocessing, is_train=False).transforms[:-2])
         self._least_side = _LEAST_REDUCED * int(np.max(preprocessing.size))
+        self._squashes = preprocessing.resize_mode == "squash"
         self._mean = torch.tensor(preprocessing.mean).view(3, 1, 1)
         self._std = torch.tensor(preprocessing.std).view(3, 1, 1)
         text = settings["text_cfg"]
@@ -123,7 +127,8 @@ class Encoder:
         """The model's input of one content: pixels (3, height, width) uint8, or tokens (context length,) int64.
 
         A large JPEG file is decoded at a half, a quarter or an eighth of its size, which takes a third of the time (libjpeg's
-        scaled inverse transform, a mean over pixels), as long as there is twice as much left as the encoder reads.
+        scaled inverse transform, a mean over pixels), as long as there is twice as much left as the encoder reads. An image is seen
+        as it is shown: upright, and grey values of 16 bits as such.
 
         Raises:
             PipelineError: the content is no image.
@@ -134,7 +139,7 @@ class Encoder:
         try:
             with Image.open(BytesIO(content.data), formats=FORMATS) as picture:
                 picture.draft(None, (self._least_side, self._least_side))
-                pixels: Tensor = pil_to_tensor(self._resize(picture.convert("RGB")))
+                pixels: Tensor = pil_to_tensor(self._resize(self._shortened(as_shown(picture))))
         # On damaged bytes the decoders raise whatever they stumble over.
         except Exception as error:
             raise PipelineError(
@@ -142,6 +147,19 @@ class Encoder:
                 "so the table of posters is damaged: delete it and run `dvc repro`."
             ) from error
         return pixels
+
+    def _shortened(self, picture: Image.Image) -> Image.Image:
+        """`picture`, of a very long one as much as the encoder can see: all of it with fewer pixels along it, else its middle."""
+        short, long = sorted(picture.size)
+        if long <= _LONGEST * short:
+            return picture
+        width, height = picture.size
+        if self._squashes:
+            factor = max(long // max(self._least_side, _LONGEST * short), 1)
+            return picture.reduce((factor, 1) if width > height else (1, factor))
+        # Of an even number less, so that the middle stays where it is.
+        cut = (long - _LONGEST * short) // 2
+        return picture.crop((cut, 0, width - cut, height) if width > height else (0, cut, width, height - cut))
 
     def encode(self, modality: Modality, batch: Tensor) -> Tensor:
         """(B, …) prepared contents as (B, D) unit vectors, in float32."""

@@ -1,9 +1,12 @@
-"""Whether bytes are an image, told by decoding them in full."""
+"""Whether bytes are an image, told by decoding them in full, and the image as people see it."""
 
 import warnings
+from contextlib import suppress
 from io import BytesIO
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mkg4rec.media.status import Failure, Status
 
@@ -16,6 +19,10 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 SINGLE_PIXEL = Failure(Status.MISSING, "a single pixel in place of an image")
 """What book shops answer where they have no cover."""
+
+
+_WHITES = (1, 255, 65535)
+"""What may stand for white where 32 bits a pixel leave it open."""
 
 
 class UnusableImageError(Exception):
@@ -56,6 +63,33 @@ def decoded_size(image: bytes, max_bytes: int, max_pixels: int) -> tuple[int, in
     except Exception as error:
         raise UnusableImageError(Failure(Status.BROKEN, "the image is truncated or damaged")) from error
     return width, height
+
+
+def as_shown(picture: Image.Image) -> Image.Image:
+    """`picture` in RGB, upright as its EXIF data say, with grey values of more than eight bits scaled and not cut off at 255.
+
+    Raises:
+        Exception: what Pillow raises where the bytes do not decode.
+    """
+    picture.load()
+    # EXIF data that are damaged say nothing; the picture decodes without them.
+    with suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode.startswith(("I", "F")):
+        picture = Image.fromarray(_eight_bits(picture))
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> NDArray[np.uint8]:
+    """(height, width) grey values of 16 bits, or of 32, which also hold those of 1, 8 and 16: the greatest value tells which."""
+    values = np.asarray(picture)
+    if values.dtype.itemsize == 2:
+        # As Pillow does it to colours of 16 bits.
+        return (values >> 8).astype(np.uint8)
+    values = np.nan_to_num(values.astype(np.float32), nan=0, posinf=0, neginf=0)
+    greatest = float(values.max())
+    white = next((white for white in _WHITES if greatest <= white), greatest)
+    return np.rint(values.clip(min=0) * (255 / white)).astype(np.uint8)
 
 
 def what_it_is_instead(content: bytes) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 from PIL import Image, ImageOps
 
-from mkg4rec.media.images import FORMATS
+from mkg4rec.media.images import FORMATS, as_shown
 from mkg4rec.report.case_study import AttendedItem, Case, shown_name
 from mkg4rec.report.figures import assign_colours, save
 
@@ -117,7 +117,7 @@ def _draw_shares(axes: Axes, shares: Mapping[str, float], colours: Mapping[str, 
 def _picture(image: bytes) -> Image.Image:
     """A poster that fills its place, what stands over cut off evenly."""
     with Image.open(BytesIO(image), formats=FORMATS) as picture:
-        return ImageOps.fit(picture.convert("RGB"), POSTER_PIXELS)
+        return ImageOps.fit(as_shown(picture), POSTER_PIXELS)
 
 
 def _lines(text: str, letters: int, most: int = TITLE_LINES) -> list[str]:

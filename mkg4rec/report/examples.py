@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from mkg4rec.media.images import FORMATS
+from mkg4rec.media.images import FORMATS, as_shown
 from mkg4rec.report.summary import HEADLINE
 
 HISTORY_LENGTH = 12
@@ -119,7 +119,7 @@ def build_examples(
 def thumbnail(image: bytes) -> str:
     """A poster as the `data:` address of a small JPEG."""
     with Image.open(BytesIO(image), formats=FORMATS) as picture:
-        small = picture.convert("RGB")
+        small = as_shown(picture)
     small.thumbnail(POSTER_SIZE)
     jpeg = BytesIO()
     small.save(jpeg, "JPEG", quality=POSTER_QUALITY, optimize=True)

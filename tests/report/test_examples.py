@@ -76,3 +76,12 @@ def test_a_thumbnail_is_a_small_jpeg(image_format: str) -> None:
     with Image.open(BytesIO(b64decode(content))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (96, 144))
         assert picture.getpixel((50, 70)) == pytest.approx((0x30, 0x60, 0xC0), abs=8)
+
+
+def test_a_thumbnail_of_sixteen_bits_a_pixel_is_not_white() -> None:
+    png = BytesIO()
+    Image.fromarray(np.full((30, 20), 32768, np.uint16)).save(png, "PNG")
+    _, _, content = thumbnail(png.getvalue()).partition(",")
+
+    with Image.open(BytesIO(b64decode(content))) as picture:
+        assert picture.getpixel((5, 5)) == pytest.approx((128, 128, 128), abs=3)
