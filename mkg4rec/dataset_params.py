@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.group import PARAMS_FILE, Count, Group, Lax, Seed, Share
+from mkg4rec.group import MOST, PARAMS_FILE, Bytes, Count, Group, Lax, Seed, Share
 from mkg4rec.own_params import InteractionsFile, ItemsFile, LinksFile, LocalPath, NamesFile, RecBoleSources, TriplesFile
 
 
@@ -56,7 +56,7 @@ class SourceFile(Group):
 
     address: Annotated[str, Field(pattern=r"^(https?|file)://")]
     checksum: Annotated[str, Field(pattern=r"^(companion|sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")] | None
-    max_bytes: Count
+    max_bytes: Bytes
 
 
 ROLES = ("ratings", "metadata", "links", "posters", "descriptions", "pages", "dump")
@@ -194,9 +194,9 @@ class Encoder(Group):
     title_as_text: bool
     model: Annotated[str, Field(min_length=1)]
     pretrained: Annotated[str, Field(min_length=1)] | None
-    adapt_epochs: Annotated[int, Field(ge=0)]
+    adapt_epochs: Annotated[int, Field(ge=0, le=MOST)]
     epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[Count, Field(ge=2)]
     learning_rate: Annotated[float, Field(gt=0)]
     seed: Seed
 

@@ -10,7 +10,11 @@ PARAMS_FILE = Path("params.yaml")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Count = Annotated[int, Field(ge=1)]
+MOST = 10**9
+"""Of anything that is counted: more is a slip, and ends in an overflow somewhere."""
+
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Bytes = Annotated[int, Field(ge=1, lt=2**63)]
 
 # StrEnum members arrive as plain strings from YAML, which strict mode would refuse.
 Lax = Field(strict=False)

@@ -1,5 +1,7 @@
 """How much memory is left, and whether it is enough."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -9,6 +11,9 @@ from mkg4rec.errors import PipelineError
 
 CONTROL_GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux tells a container its limit, in the second and the first version of control groups."""
+
+_SIGNS = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed", "multiplication overflow")
+"""What torch says on the processor, which has no exception of its own for it; the last two where the bytes cannot even be counted."""
 
 
 def available_memory(device: torch.device) -> int:
@@ -36,3 +41,22 @@ def require_memory(needed: int, device: torch.device, purpose: str, instead: str
         raise PipelineError(
             f"{purpose} needs about {needed / 1e9:,.1f} GB of memory, and {available / 1e9:,.1f} GB are left on {device}. {instead}"
         )
+
+
+@contextmanager
+def explaining_lack_of_memory(purpose: str, instead: str) -> Iterator[None]:
+    """Turn what torch and numpy say of too little memory into one message.
+
+    Args:
+        purpose, instead: as for `require_memory`.
+
+    Raises:
+        PipelineError: what is done in here wants more memory than there is.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(sign in str(error) for sign in _SIGNS):
+            raise
+        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise PipelineError(f"{purpose} needs more memory than there is ({said}). {instead}") from error

@@ -15,7 +15,7 @@ from pydantic import Field, PlainValidator, ValidationError, model_validator
 
 from mkg4rec.dataset_params import Dataset
 from mkg4rec.errors import PipelineError
-from mkg4rec.group import MEMBERS, PARAMS_FILE, VARIANT_OF, Count, Group, Lax, Name, Seed
+from mkg4rec.group import MEMBERS, MOST, PARAMS_FILE, VARIANT_OF, Bytes, Count, Group, Lax, Name, Seed
 from mkg4rec.mistakes import check_names, explain
 
 
@@ -72,16 +72,16 @@ class Media(Group):
 
     workers: Count
     per_host: Count
-    max_bytes: Count
+    max_bytes: Bytes
     max_pixels: Count
 
 
 def _batch_size(value: object) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST:
         return value
-    raise ValueError("a batch size is auto or a whole number from 1")
+    raise ValueError("a batch size is auto or a whole number from 1 to 10⁹")
 
 
 BatchSize = Annotated[int | Literal["auto"], PlainValidator(_batch_size)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from torch import Tensor
 
 from mkg4rec import kernels
-from mkg4rec.group import Group, Lax, Name
+from mkg4rec.group import Count, Group, Lax, Name
 from mkg4rec.kernels import Kernel, Polynomial, WeightedSum
 from mkg4rec.models.data import ItemContents, TrainingData
 
@@ -74,7 +74,7 @@ class PolynomialKernel(Group):
 
     source: Literal["polynomial"]
     of: Annotated[dict[Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-    degree: Annotated[int, Field(ge=2)]
+    degree: Annotated[Count, Field(ge=2)]
 
 
 KernelSettings = Annotated[

@@ -38,7 +38,7 @@ class ConvNcfHyperparameters(NeuralHyperparameters):
     pretraining: the matrix factorisation whose vectors users and items begin with; null begins at random.
     """
 
-    dimension: Annotated[int, Field(ge=2), AfterValidator(_power_of_two)]
+    dimension: Annotated[Count, Field(ge=2), AfterValidator(_power_of_two)]
     channels: Count
     embedding_regularization: Annotated[float, Field(ge=0)]
     convolution_regularization: Annotated[float, Field(ge=0)]

@@ -66,7 +66,7 @@ class EgraHyperparameters(LightGcnHyperparameters):
     alignment_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
     alignment_temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True)]
     ramp_epochs: Count
-    contrast_size: Annotated[int, Field(ge=2)]
+    contrast_size: Annotated[Count, Field(ge=2)]
     pretraining: FreedomPretraining
 
 

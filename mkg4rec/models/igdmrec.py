@@ -64,7 +64,7 @@ class IgdmrecHyperparameters(ItemGraphHyperparameters):
     denoising_batch_size: Count
     contrast_weight: Annotated[float, Field(ge=0), Range(1e-3, 1.0, log=True)]
     contrast_temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True)]
-    contrast_size: Annotated[int, Field(ge=2)]
+    contrast_size: Annotated[Count, Field(ge=2)]
 
 
 class Igdmrec(OverItemGraphs):

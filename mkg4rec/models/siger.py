@@ -78,7 +78,7 @@ class SigerHyperparameters(ItemGraphHyperparameters):
     alignment: bool
     alignment_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
     contrast_temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True)]
-    contrast_size: Annotated[int, Field(ge=2)]
+    contrast_size: Annotated[Count, Field(ge=2)]
 
 
 @dataclass(frozen=True)

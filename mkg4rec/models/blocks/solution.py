@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from mkg4rec.factorisation import cholesky
-from mkg4rec.group import Count, Group
+from mkg4rec.group import MOST, Count, Group
 from mkg4rec.models.blocks.directions import Correlations, Directions, leading_directions
 from mkg4rec.models.blocks.equations import Equations, RidgeEquations
 from mkg4rec.models.blocks.matrix import Block, BlockMatrix, LowRankAndBlocks
@@ -36,7 +36,7 @@ class BlockSizes(Group):
 
     items: Count
     neighbours: Count
-    rank: Annotated[int, Field(ge=0)]
+    rank: Annotated[int, Field(ge=0, le=MOST)]
 
 
 def zero_diagonal_blocks(
