@@ -1,5 +1,7 @@
 """Writing chosen values into params.yaml, where everything else stays as it is."""
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ def write_tuned(dataset: str, model: str, values: dict[str, Any], remark: str, p
         models[model].fa.set_flow_style()
     _set(models[model], values)
     models.yaml_add_eol_comment(remark, model)
+    written = io.StringIO()
+    yaml.dump(params, written)
     with replacing(path) as temporary:
-        yaml.dump(params, temporary)
+        temporary.write_text(written.getvalue(), encoding="utf-8", newline="\r\n" if b"\r\n" in path.read_bytes() else "\n")
 
 
 def _set(entry: CommentedMap, values: dict[str, Any]) -> None:
@@ -39,11 +43,14 @@ def _set(entry: CommentedMap, values: dict[str, Any]) -> None:
 
 
 def _round_trip(path: Path) -> YAML:
-    """YAML that is written as `path` has it: comments, quotes, long lines, `null` by its name, and how far lists stand to the right."""
+    """YAML written as `path` has it: comments, marks, quotes, long lines, `null` by its name, and how far lists stand to the right."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 10_000
-    _, indent, offset = load_yaml_guess_indent(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    # The marks of a document's begin and end, which stand alone at the begin of a line.
+    yaml.explicit_start, yaml.explicit_end = (re.search(rf"^{mark}\s*(#|$)", text, re.MULTILINE) is not None for mark in ("---", r"\.\.\."))
+    _, indent, offset = load_yaml_guess_indent(text)
     if offset:
         yaml.indent(mapping=2, sequence=indent, offset=offset)
     yaml.representer.add_representer(type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null"))

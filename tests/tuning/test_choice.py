@@ -55,6 +55,16 @@ def test_entries_on_one_line_get_lines_of_their_own(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "tuned:\n  demo:\n    ease: {rate: 2}  # best\n    other: {}\n"
 
 
+@pytest.mark.parametrize(("begin", "end"), [("---\n", ""), ("", "...\n"), ("---\n", "...\n")])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_line_ends_and_marks_of_the_document_stay(tmp_path: Path, begin: str, end: str, line_end: str) -> None:
+    path = tmp_path / "params.yaml"
+    before, after = ("tuned:\n  demo:\n    ease: {rate: " + value + "  # best\n" for value in ("1}", "2}"))
+    path.write_bytes((begin + before + end).replace("\n", line_end).encode())
+    write_tuned("demo", "ease", {"rate": 2}, "best", path)
+    assert path.read_bytes().decode() == (begin + after + end).replace("\n", line_end)
+
+
 def test_the_project_s_own_file_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", path)
