@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mkg4rec.errors import PipelineError
 from mkg4rec.files import replacing
 from mkg4rec.training.loop import SELECTION
 from mkg4rec.tuning.study import Trial
@@ -38,20 +39,35 @@ def write(path: Path, trainings: Sequence[Training], inputs: str) -> None:
     names = list(trainings[0].values)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["trial", "seed", *names, SELECTION, "epoch", "seconds", "experiment", "inputs"])
+        writer.writerow(_header(names))
         for row in trainings:
             outcome = ["" if value is None else value for value in (row.score, row.epoch, row.seconds)]
             writer.writerow([row.trial, row.seed, *(_cell(row.values[name]) for name in names), *outcome, row.experiment, inputs])
 
 
+def _header(names: list[str]) -> list[str]:
+    return ["trial", "seed", *names, SELECTION, "epoch", "seconds", "experiment", "inputs"]
+
+
 def read(path: Path, inputs: str) -> list[Training]:
-    """The trainings of a search with the same `inputs`; none where there is no table, or it is of another search."""
+    """The trainings of a search with the same `inputs`; none where there is no table, or it is of another search.
+
+    Raises:
+        PipelineError: there is something else, such as an empty file.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    names = header[2:-5]
-    return [_training(names, row) for row in rows] if all(row[-1] == inputs for row in rows) else []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        names = header[2:-5]
+        if header != _header(names):
+            raise ValueError(header)
+        return [_training(names, row) for row in rows] if all(row[-1] == inputs for row in rows) else []
+    except (ValueError, IndexError, csv.Error) as error:
+        raise PipelineError(
+            f"{path}: not the table of a search, which has a header and a row a training; restore it, or remove it."
+        ) from error
 
 
 def trials(trainings: Sequence[Training]) -> list[Trial]:

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from mkg4rec.errors import PipelineError
 from mkg4rec.tuning import record
 from mkg4rec.tuning.record import Training
 from mkg4rec.tuning.study import Trial
@@ -28,6 +31,14 @@ def test_that_of_another_search_does_not_count(tmp_path: Path) -> None:
     assert record.read(path, "0a1b") == []
     record.write(path, TRAININGS, "0a1b")
     assert record.read(path, "ffff") == []
+
+
+@pytest.mark.parametrize("content", ["", "\n", "trial,seed,rate\n\n", "<<<<<<< HEAD\n0,0\n", "a,b,c,d,e,f,g,h\nx,0,1,2,3,4,5,0a1b\n"])
+def test_what_is_no_table_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "model.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"model\.csv: not the table of a search"):
+        record.read(path, "0a1b")
 
 
 def test_a_trial_counts_by_its_mean_and_fails_with_any_of_its_trainings() -> None:
