@@ -42,17 +42,16 @@ def tune(dataset: str, models: Sequence[str], trials: int, seeds: Sequence[int] 
         apply: whether the best values go into params.yaml.
 
     Raises:
-        PipelineError: a data set or model that `run:` does not list, nothing to search, or dvc cannot run.
+        PipelineError: a data set or model that `run:` does not list, nothing to search in any of the models, or dvc cannot run.
     """
     settings = params.load()
     registry.check(settings)
     chosen = list(seeds or [settings.train.seed])
     if min(trials, jobs) < 1 or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise PipelineError(f"tune: {trials} trials, seeds {chosen}, {jobs} jobs: at least one of each, seeds from 0 on, none twice.")
-    for model in models:
-        Search(settings, dataset, model, chosen)
+    searched = _with_something_to_search(settings, dataset, models)
     _check_git()
-    for model in models:
+    for model in searched:
         # Anew for each: a variant follows what was chosen for its base model.
         reproduce(f"gather@{dataset}", f"split@{dataset}")
         search = Search(params.load(), dataset, model, chosen)
@@ -142,18 +141,32 @@ class Search:
         return Experiment(name, f"train@{self.dataset}-{self.model}", {**overrides, "train.seed": seed})
 
 
-def search_space(settings: Params, model: str) -> Space:
-    """What the model's file declares, without what makes a variant the variant that it is.
+def _with_something_to_search(settings: Params, dataset: str, models: Sequence[str]) -> list[str]:
+    """Those of `models` of which a value can be searched; of the others it is said that there is none.
 
     Raises:
-        PipelineError: there is none.
+        PipelineError: dvc has no stage for one of `models`, or all are such others.
     """
+    for model in models:
+        _check_listed(settings, dataset, model)
+    no_value = "says of no value what to try (see docs/tuning.md)."
+    others = {
+        model: f"{model}: nothing to search; mkg4rec/models/{settings.base_model(model)}.py {no_value}"
+        for model in models
+        if not search_space(settings, model)
+    }
+    if len(others) == len(set(models)):
+        raise PipelineError("\n".join(others.values()))
+    for said in others.values():
+        print(said, flush=True)
+    return [model for model in models if model not in others]
+
+
+def search_space(settings: Params, model: str) -> Space:
+    """What the model's file declares, without what makes a variant the variant that it is; may be nothing."""
     base = settings.base_model(model)
     own = settings.models[model] if base != model else {}
-    space = {name: domain for name, domain in declared(registry.model_class(base).Hyperparameters).items() if name not in own}
-    if not space:
-        raise PipelineError(f"{model}: nothing to search; mkg4rec/models/{base}.py says of no value what to try (see docs/tuning.md).")
-    return space
+    return {name: domain for name, domain in declared(registry.model_class(base).Hyperparameters).items() if name not in own}
 
 
 def _check_listed(settings: Params, dataset: str, model: str) -> None:

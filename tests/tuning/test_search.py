@@ -49,6 +49,13 @@ def test_code_that_an_experiment_would_not_see_is_named() -> None:
         tune("demo", ["ease"], 1, None, 1, apply=True)
 
 
+def test_a_model_with_nothing_to_search_keeps_no_other_from_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PipelineError, match="dvc needs a git repository"):
+        tune("demo", ["strong", "ease"], 1, None, 1, apply=True)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("strong: nothing to search; mkg4rec/models/ease.py says of no value what to try")
+
+
 def test_what_makes_a_variant_is_not_searched() -> None:
     settings = params.load()
     assert set(search_space(settings, "multi_kg4rec")) - set(search_space(settings, "slow")) == {"learning_rate"}
