@@ -69,7 +69,7 @@ def test_kgcn_tells_of_facts_and_that_the_history_has_no_part_in_its_scores(clon
 
 def test_a_blend_is_explained_by_its_member_on_the_graph(clone: Clone) -> None:
     best = pq.read_table(clone.path / "results/demo/ease/top_lists.parquet").to_pylist()[0]
-    clone.set("models.multi_kg4rec_plus.members", ["ease", "lightgcn"])
+    clone.set("models.multi_kg4rec_plus", "{variant_of: blend, members: [ease, lightgcn]}")
     clone.set("models.lightgcn.max_epochs", 3)
     clone.set("run.models", ["multi_kg4rec_plus"])
     clone.succeed("dvc", "repro", "train@demo-multi_kg4rec_plus")
