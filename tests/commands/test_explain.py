@@ -1,8 +1,6 @@
 """`mkg4rec explain` on a small catalogue, with models that are not trained."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,22 @@ import torch
 import yaml
 
 from mkg4rec import params
-from mkg4rec.__main__ import main
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm
 from mkg4rec.models.blend import Blend
 from mkg4rec.tables import CATALOGUE, ENTITIES, INTERACTIONS, RELATIONS, TRIPLETS, untitled
 from stages.inputs import training_data
 from stages.layout import Layout
+from tests.commands.command_line import Command, command
 from tests.conftest import ROOT
 
 LAYOUT = Layout("demo")
 USERS, ITEMS, ATTRIBUTES = 6, 8, 3
 TITLES = ["Costs $5", *(f"Film {item}" for item in range(1, ITEMS - 1)), untitled(ITEMS - 1)]
-Explain = Callable[..., str]
 
 
 @pytest.fixture
-def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Explain:
+def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run `mkg4rec explain demo` where the tables of a catalogue are; gives what it printed on both streams."""
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -37,18 +34,7 @@ def explain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     Path("params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     _write_tables()
 
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["mkg4rec", "explain", "demo", *arguments])
-        if code:
-            with pytest.raises(SystemExit) as caught:
-                main()
-            assert caught.value.code == code
-        else:
-            main()
-        printed = capsys.readouterr()
-        return printed.out + printed.err
-
-    return run
+    return command(monkeypatch, capsys, "explain", "demo")
 
 
 def _write_tables() -> None:
@@ -91,7 +77,7 @@ def _save(name: str) -> None:
     model.save(LAYOUT.model(name), data)
 
 
-def test_items_are_called_what_their_source_calls_them_else_what_the_graph_does(explain: Explain) -> None:
+def test_items_are_called_what_their_source_calls_them_else_what_the_graph_does(explain: Command) -> None:
     _save("lightgcn")
     told = explain("lightgcn", "0", "0", "--to", "why")
     assert "lightgcn gives user 0 Costs $5 [0] the score" in told
@@ -99,7 +85,7 @@ def test_items_are_called_what_their_source_calls_them_else_what_the_graph_does(
     assert "gives user 0 Known to the graph [7] the score" in explain("lightgcn", "0", "7", "--to", "why")
 
 
-def test_explains_kgcn_by_facts(explain: Explain) -> None:
+def test_explains_kgcn_by_facts(explain: Command) -> None:
     _save("kgcn")
     told = explain("kgcn", "0", "5", "--to", "why")
     document = json.loads(Path("why/explanation.json").read_text(encoding="utf-8"))
@@ -112,7 +98,7 @@ def test_explains_kgcn_by_facts(explain: Explain) -> None:
     assert "kgcn on demo: 20 pairs" in explain("kgcn", "--faithfulness", "--pairs", "20", "--to", "why")
 
 
-def test_explains_a_blend_by_its_member_on_the_graph(explain: Explain) -> None:
+def test_explains_a_blend_by_its_member_on_the_graph(explain: Command) -> None:
     _save("multi_kg4rec_plus")
     told = explain("multi_kg4rec_plus", "0", "5", "--to", "why")
     document = json.loads(Path("why/explanation.json").read_text(encoding="utf-8"))
@@ -138,5 +124,5 @@ def test_explains_a_blend_by_its_member_on_the_graph(explain: Explain) -> None:
         (("multi_kg4rec_plus", "1", "1"), "multi_kg4rec_plus is not trained on demo"),
     ],
 )
-def test_what_cannot_be_explained_is_said(explain: Explain, arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_explained_is_said(explain: Command, arguments: tuple[str, ...], message: str) -> None:
     assert message in explain(*arguments, code=1)

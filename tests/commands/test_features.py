@@ -1,20 +1,16 @@
 """`mkg4rec features` on a small catalogue that is embedded for real."""
 
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mkg4rec.__main__ import main
 from mkg4rec.tables import FEATURES
 from stages import embed, encoder
+from tests.commands.command_line import Command, command
 from tests.stages.test_encoder_embed import ITEMS, LAYOUT, place, write_contents
 
 __all__ = ["place"]
-
-Command = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +30,7 @@ def features(place: Path, encoded: Path, monkeypatch: pytest.MonkeyPatch, capsys
         for folder in ("data", "cache"):
             shutil.copytree(place / folder, encoded / folder)
 
-    def run(*arguments: str, code: int = 0) -> str:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["mkg4rec", "features", *arguments])
-        if code:
-            with pytest.raises(SystemExit) as caught:
-                main()
-            assert caught.value.code == code
-        else:
-            main()
-        printed = capsys.readouterr()
-        return printed.out + printed.err
-
-    return run
+    return command(monkeypatch, capsys, "features")
 
 
 def test_the_list_counts_what_is_there(features: Command) -> None:
