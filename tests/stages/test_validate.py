@@ -95,7 +95,7 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
             "models.ease_too.variant_of: 'eas' is no model with values of its own, which ",
         ),
         ("  ease:", "  ease_too: {variant_of: ease, k: 2}\n  ease:", "models.ease_too.k: unknown key; correct its spelling or remove it"),
-        ("  demo: {}", "  ml-2m: {}", "tuned: no entry for demo; add `demo: {}` where no model has values of its own for it."),
+        ("tuned:\n  demo:", "tuned:\n  ml-2m:", "tuned: no entry for demo; add `demo: {}` where no model has values of its own for it."),
         (
             "    ease: {regularization: 600}",
             "    ease: {regularization: -1}",
