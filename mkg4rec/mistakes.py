@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mkg4rec.params import Params
 
 
+NOT_FOR_MODELS = {"cold", "repeats", "sparsity"}
+"""Folders beside those of the models, which stages have for what they find out about all of them."""
+
+
 def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ...] = ()) -> str:
     """All mistakes that pydantic found, one a line: file, line, key, value, what is allowed."""
     lines = []
@@ -99,6 +103,9 @@ def _check_run(params: "Params", path: Path, text: str) -> None:
 
 def _check_variants(params: "Params", path: Path, text: str) -> None:
     for name, values in params.models.items():
+        if name in NOT_FOR_MODELS:
+            where = f"{path}:{line_of(text, ('models', name))}: models.{name}"
+            raise PipelineError(f"{where}: the results have a folder of that name; choose another.")
         base = values.get(VARIANT_OF)
         if base is not None and VARIANT_OF in params.models.get(base, values):
             where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"

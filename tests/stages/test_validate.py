@@ -94,6 +94,11 @@ def test_the_project_s_own_values_are_valid(capsys: pytest.CaptureFixture[str]) 
             "  ease_too: {variant_of: eas}\n  ease:",
             "models.ease_too.variant_of: 'eas' is no model with values of its own, which ",
         ),
+        (
+            "  ease:",
+            "  cold: {variant_of: ease}\n  ease:",
+            "models.cold: the results have a folder of that name; choose another.",
+        ),
         ("  ease:", "  ease_too: {variant_of: ease, k: 2}\n  ease:", "models.ease_too.k: unknown key; correct its spelling or remove it"),
         ("tuned:\n  demo:", "tuned:\n  ml-2m:", "tuned: no entry for demo; add `demo: {}` where no model has values of its own for it."),
         (
