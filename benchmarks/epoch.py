@@ -29,9 +29,11 @@ from mkg4rec import params
 from mkg4rec.device import Arithmetic, autocast, choose_device, choose_precision
 from mkg4rec.evaluation.ranking import Scorer
 from mkg4rec.models import knowledge_graph, multi_kg4rec, registry
-from mkg4rec.models.base import DotProduct, Model, Neural, Objective, VectorScorer
+from mkg4rec.models.base import Model, Neural, Objective
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.dot_product import DotProduct
 from mkg4rec.models.kgat import KgatHyperparameters
+from mkg4rec.models.vectors import VectorScorer
 from mkg4rec.params import Device, Precision
 from stages.inputs import training_data
 from stages.layout import Layout

@@ -7,8 +7,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mkg4rec.group import Count, Group
-from mkg4rec.models.base import DotProduct, RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.dot_product import DotProduct, RankingHyperparameters
 from mkg4rec.training.losses import squared_norm
 
 

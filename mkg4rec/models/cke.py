@@ -14,8 +14,9 @@ from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.group import Count
 from mkg4rec.layers.denoising_autoencoder import DenoisingAutoencoder
 from mkg4rec.layers.transr import TransR
-from mkg4rec.models.base import DotProduct, Input, Objective, RankingHyperparameters
+from mkg4rec.models.base import Input, Objective
 from mkg4rec.models.data import Modalities, TrainingData
+from mkg4rec.models.dot_product import DotProduct, RankingHyperparameters
 from mkg4rec.training.losses import squared_norm
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from mkg4rec.group import Count
 from mkg4rec.layers.intents import IntentEncoder
-from mkg4rec.models.base import RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.dot_product import RankingHyperparameters
 from mkg4rec.models.over_interactions import OverInteractions
 from mkg4rec.training.losses import Loss, sampled_softmax
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from mkg4rec.group import Count, Group
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.base import ClosedForm, VectorScorer
+from mkg4rec.models.base import ClosedForm
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.vectors import VectorScorer
 from mkg4rec.tuning.space import Range
 
 INITIAL_DEVIATION = 0.1

@@ -20,8 +20,9 @@ from mkg4rec.group import Count, Lax
 from mkg4rec.layers.attention import Attention, knowledge_logits, over_the_rest, softmax_by_head
 from mkg4rec.layers.structure_attention import MultiHopProduct, StructureAwareAttention
 from mkg4rec.layers.transr import TransR
-from mkg4rec.models.base import Objective, RankingHyperparameters
+from mkg4rec.models.base import Objective
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.dot_product import RankingHyperparameters
 from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mkg4rec.graph.collaborative import CollaborativeGraph
 from mkg4rec.interactions import Interactions
-from mkg4rec.models.base import DotProduct, Neural
+from mkg4rec.models.base import Neural
+from mkg4rec.models.dot_product import DotProduct
 
 PairScore = Callable[[int, int], Tensor]
 """The score of a user with an item, both by index: a scalar."""

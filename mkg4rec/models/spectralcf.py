@@ -13,8 +13,8 @@ from mkg4rec.graph.bipartite import bipartite_graph, identity_plus_laplacian
 from mkg4rec.graph.collaborative import INTERACTS, CollaborativeGraph
 from mkg4rec.graph.sparse import LearnedProduct, SparseProduct
 from mkg4rec.group import Count
-from mkg4rec.models.base import RankingHyperparameters
 from mkg4rec.models.data import TrainingData
+from mkg4rec.models.dot_product import RankingHyperparameters
 from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.training.losses import squared_norm
 

@@ -11,8 +11,8 @@ from mkg4rec.device import seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.evaluation.metrics import validation_metrics
 from mkg4rec.models import registry
-from mkg4rec.models.base import VectorScorer
 from mkg4rec.models.bpr_mf import BprMf
+from mkg4rec.models.vectors import VectorScorer
 from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 from tests.conftest import ROOT
 from tests.worlds import checkerboard
