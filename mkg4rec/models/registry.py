@@ -19,6 +19,7 @@ INFRASTRUCTURE = {
     "base",
     "content_kernels",
     "data",
+    "dot_product",
     "item_graphs",
     "item_weights",
     "knowledge_graph",
@@ -26,6 +27,7 @@ INFRASTRUCTURE = {
     "over_interactions",
     "pairwise",
     "registry",
+    "vectors",
 }
 
 
