@@ -38,7 +38,7 @@ USED_BY: dict[str, tuple[object, set[str]]] = {
     "datasets.ml-1m.link.min_rating": (4, set()),
     "models.multi_kg4rec.num_layers": (2, {"gather@demo"}),
     "models.ease.regularization": (50, {"gather@demo"}),
-    "tuned.demo": ("{ease: {regularization: 50}}", {"gather@demo"}),
+    "tuned.demo.igdmrec": ("{hidden_dimension: 100}", {"gather@demo"}),
     "tuned.ml-1m.ease": ("{regularization: 50}", set()),
     "tuned_on_less.demo": ('{"10": {ease: {regularization: 50}}}', set()),
 }
