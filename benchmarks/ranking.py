@@ -6,7 +6,6 @@ timed on a sample of users and scaled to all of them.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,20 +15,10 @@ from benchmarks.timing import alternate
 from mkg4rec.device import choose_device
 from mkg4rec.evaluation.ranking import Scorer, rank
 from mkg4rec.interactions import Interactions
+from mkg4rec.models.vectors import VectorScorer
 from mkg4rec.params import Device
 
 SAMPLE = 200
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """ŷ = u · i for vectors of users (U, D) and items (I, D)."""
-
-    users: Tensor
-    items: Tensor
-
-    def score(self, users: Tensor) -> Tensor:
-        return self.users[users] @ self.items.T
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = choose_device(given.device)
 
     torch.manual_seed(0)
-    scorer = Vectors(*(torch.randn(count, given.dimension, device=device) for count in (given.users, given.items)))
+    scorer = VectorScorer(*(torch.randn(count, given.dimension, device=device) for count in (given.users, given.items)))
     taking, taken = (torch.randint(count, (given.seen,), device=device) for count in (given.users, given.items))
     seen = Interactions.from_pairs(taking, taken, given.users, given.items)
     users = torch.arange(given.users, device=device)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 NOT_FOR_MODELS = {"cold", "repeats", "sparsity"}
-"""Folders beside those of the models, which stages have for what they find out about all of them."""
+"""Folders that `stages.layout` has in `results/X` beside those of the models."""
 
 
 def explain(error: ValidationError, path: Path, text: str, prefix: tuple[str, ...] = ()) -> str:
@@ -65,6 +65,7 @@ def check_names(params: "Params", path: Path, text: str) -> None:
         PipelineError: the first mistake, with its line.
     """
     _check_run(params, path, text)
+    _check_models(params, path, text)
     _check_variants(params, path, text)
     _check_members(params, path, text)
     _check_tables(params, path, text)
@@ -101,11 +102,14 @@ def _check_run(params: "Params", path: Path, text: str) -> None:
             )
 
 
+def _check_models(params: "Params", path: Path, text: str) -> None:
+    for name in sorted(params.models.keys() & NOT_FOR_MODELS):
+        where = f"{path}:{line_of(text, ('models', name))}: models.{name}"
+        raise PipelineError(f"{where}: the results have a folder of that name; choose another.")
+
+
 def _check_variants(params: "Params", path: Path, text: str) -> None:
     for name, values in params.models.items():
-        if name in NOT_FOR_MODELS:
-            where = f"{path}:{line_of(text, ('models', name))}: models.{name}"
-            raise PipelineError(f"{where}: the results have a folder of that name; choose another.")
         base = values.get(VARIANT_OF)
         if base is not None and VARIANT_OF in params.models.get(base, values):
             where = f"{path}:{line_of(text, ('models', name, VARIANT_OF))}: models.{name}.{VARIANT_OF}"

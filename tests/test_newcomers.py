@@ -143,7 +143,8 @@ def test_its_place_is_among_what_a_user_has_not_taken() -> None:
         taken = set(seen.rows(torch.tensor([user]))[1].tolist())
         better = sum(float(every[user, item]) > float(every[user, ITEMS]) for item in range(ITEMS) if item not in taken)
         assert int(ranks[user]) == better + 1
-        assert float(scores[user]) == pytest.approx(float(every[user, ITEMS]), abs=1e-6)
+        # Both are sums in single precision, in an order that depends on the processor.
+        assert float(scores[user]) == pytest.approx(float(every[user, ITEMS]), abs=1e-7)
 
 
 def test_an_item_of_which_nothing_is_known_scores_nothing() -> None:
