@@ -52,6 +52,7 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # torch.use_deterministic_algorithms(True, warn_only=True) without the seconds in which that imports a compiler.
+    torch.set_deterministic_debug_mode("warn")
     # Nothing here reads what it did not write, and to fill every new tensor first costs a small model a sixth of its time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

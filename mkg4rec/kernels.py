@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import normalize
 
 from mkg4rec.features.store import FeatureMatrix
 from mkg4rec.graph.collaborative import Triplets
@@ -174,7 +172,7 @@ def of_attributes(triplets: Triplets, relations: Collection[str], num_items: int
     items, entities = items[shared], entities[shared]
     weights = np.log(num_items / counts[entities]).astype(np.float32)
     incidence = sparse.csr_array((weights, (items, entities)), shape=(num_items, triplets.num_entities))
-    return Cosines(normalize(incidence))
+    return _cosines(incidence)
 
 
 def of_counts(triplets: Triplets, relations: Collection[str], width: float, num_items: int) -> Nearness:
@@ -192,6 +190,9 @@ def of_counts(triplets: Triplets, relations: Collection[str], width: float, num_
 
 def of_words(texts: Sequence[str]) -> Cosines:
     """By the words of their texts: TF-IDF, (1 + ln tf) · (1 + ln((1 + n) / (1 + df))), without stop words and words of a single text."""
+    # scikit-learn takes a second or two to import, for which no other model and no check of params.yaml should wait.
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=2, dtype=np.float32)
     try:
         return Cosines(sparse.csr_array(vectorizer.fit_transform(texts)))
@@ -204,4 +205,11 @@ def of_vectors(features: FeatureMatrix, num_items: int) -> Cosines:
     """By their vectors about the mean of all: those of one encoder lie in a narrow cone, and what they share says nothing of an item."""
     vectors, present = features.vectors[:num_items].cpu().numpy(), features.present[:num_items].cpu().numpy()
     mean = vectors[present].mean(0) if present.any() else 0
-    return Cosines(normalize(np.where(present[:, None], vectors - mean, 0)))
+    return _cosines(np.where(present[:, None], vectors - mean, 0))
+
+
+def _cosines(features: sparse.csr_array | NDArray[np.float32]) -> Cosines:
+    """Of features whose rows have any length."""
+    from sklearn.preprocessing import normalize
+
+    return Cosines(normalize(features))

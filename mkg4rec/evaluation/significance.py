@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import wilcoxon
 
 Values = NDArray[np.float64]
 
@@ -47,6 +46,9 @@ def signed_rank(differences: Values) -> float:
     """
     if not differences.any():
         return 1.0
+    # It takes a second or two to import, for which a stage that compares nothing should not wait.
+    from scipy.stats import wilcoxon
+
     return float(wilcoxon(differences, zero_method="wilcox").pvalue)
 
 
