@@ -22,8 +22,6 @@ _DEADLINE = 120
 def clean_environment(home: Path) -> dict[str, str]:
     """Environment variables that keep a run from the user's configuration and caches, with `home` in their place."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
-    # Each stage would compile the project's modules anew. Those of the environment are compiled where they lie.
-    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     for role in ("AUTHOR", "COMMITTER"):
         variables |= {f"GIT_{role}_NAME": "Test", f"GIT_{role}_EMAIL": "test@example.invalid"}
     return variables | {

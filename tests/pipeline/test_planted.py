@@ -31,7 +31,9 @@ STAGES = ("synthesize", "download", "fetch_dump", "prepare", "link", "split", "f
 EPOCHS = {
     "multi_kg4rec": 32,
     "mkgat": 8,
-    "kgat": 12,
+    "kgat": 6,
+    "kgcn": 12,
+    "bpr_mf": 15,
     "cke": 12,
     "convncf": 2,
     "dmicf": 3,
