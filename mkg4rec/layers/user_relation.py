@@ -45,14 +45,18 @@ class Aggregator(nn.Module):
 
     def forward(self, own: Tensor, around: Tensor) -> Tensor:
         """(…, d) v and v_S → (…, d)."""
+        activated: Tensor = self.activation(self.joined(own, around))
+        return activated
+
+    def joined(self, own: Tensor, around: Tensor) -> Tensor:
+        """What σ is applied to: (…, d) v and v_S → (…, d)."""
         if self.aggregation is Aggregation.SUM:
             read = own + around
         elif self.aggregation is Aggregation.CONCAT:
             read = torch.cat([own, around], dim=-1)
         else:
             read = around
-        activated: Tensor = self.activation(read @ self.weight + self.bias)
-        return activated
+        return read @ self.weight + self.bias
 
     def parts(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """W_v x + b and W_S x of (N, d) vectors x: what each gives to itself, and what to an entity that it surrounds."""

@@ -18,8 +18,10 @@ from mkg4rec.models.data import TrainingData
 from mkg4rec.models.message_passing import Explainable, Messages, PairScore
 from mkg4rec.models.pairwise import Pairwise
 
-BLOCK = 2**18
-"""Numbers that the largest tensor of a block of scores holds: 1 MB, which stays in a processor's cache."""
+BLOCK = 2**20
+"""Numbers that the largest tensor of a block of scores holds: 4 MB, which stays in a processor's cache."""
+USERS = 512
+"""Users at a time: with more of them a block would be of so few items that its products do not pay."""
 
 
 class KgcnHyperparameters(NeuralHyperparameters):
@@ -182,8 +184,9 @@ def over_sampled_rest(attention: Tensor, kept: Tensor) -> Tensor:
 class KgcnScorer:
     """ŷ of some users with every item, by blocks of items whose vectors, one per user, stay in a processor's cache.
 
-    A hop's tensors are (M, B, d) here, entities first, because the neighbours of an entity are the same for all users: the
-    first hop is one matrix product per entity, of the attention of all users and the transformed neighbours.
+    A hop's tensors are (M, d, B) here, entities first, because the neighbours of an entity are the same for all users: the
+    first hop is one matrix product per entity, of the transformed neighbours and the attention of all users. The last hop's
+    tanh is most of the work; as tanh z = 2 σ(2z) − 1, ŷ = u · tanh z = 2 u · σ(2z) − Σ u, and a sigmoid takes a third of the time.
     """
 
     def __init__(self, model: Kgcn) -> None:
@@ -194,26 +197,29 @@ class KgcnScorer:
     @torch.no_grad()
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
-        model, hops = self.model, len(self.model.layers)
-        vectors = model.user_vectors[users]
-        relation_scores = model.relation_vectors @ vectors.T
-        seen_at_once = max(1, BLOCK // (vectors.numel() * (1 + model.neighbours.shape[1]) ** (hops - 1)))
-        scores = vectors.new_empty(len(users), model.num_items)
-        for items in torch.arange(model.num_items, device=users.device).split(seen_at_once):
-            seen = self.as_seen(relation_scores, items, hops)
-            scores[:, items] = torch.bmm(vectors.unsqueeze(1), seen.permute(1, 2, 0)).squeeze(1)
-        return scores
+        return torch.cat([self._score(some) for some in users.split(USERS)])
 
-    def as_seen(self, relation_scores: Tensor, entities: Tensor, hops: int) -> Tensor:
-        """As `Kgcn.as_seen`, but (R, B) scores and (M,) entities → (M, B, d)."""
-        layer, neighbours = self.model.layers[hops - 1], self.model.neighbours[entities]
+    def _score(self, users: Tensor) -> Tensor:
+        model, hops = self.model, len(self.model.layers)
+        vectors = model.user_vectors[users].T.contiguous()
+        relation_scores = model.relation_vectors @ vectors
+        seen_at_once = max(1, BLOCK // (vectors.numel() * (1 + model.neighbours.shape[1]) ** (hops - 1)))
+        scores = vectors.new_empty(model.num_items, len(users))
+        blocks = torch.arange(model.num_items, device=users.device).split(seen_at_once)
+        for items, of_items in zip(blocks, scores.split(seen_at_once), strict=True):
+            halves = self.joined(relation_scores, items, hops, times=2).sigmoid_()
+            torch.sum(halves.mul_(vectors), dim=1, out=of_items)
+        return scores.mul_(2).sub_(vectors.sum(0)).T
+
+    def joined(self, relation_scores: Tensor, entities: Tensor, hops: int, times: int = 1) -> Tensor:
+        """As `Kgcn.as_seen` before its activation, so many times, but (R, B) scores and (M,) entities → (M, d, B)."""
+        neighbours = self.model.neighbours[entities]
         attention = relation_scores[self.model.relations[entities]].softmax(1)  # (M, K, B)
         if hops == 1:
-            weights = torch.cat([torch.ones_like(attention[:, :1]), attention], dim=1)
             parts = torch.cat([self.own[entities].unsqueeze(1), self.around[neighbours]], dim=1)  # (M, 1 + K, d)
-            seen: Tensor = layer.activation(torch.bmm(weights.transpose(1, 2), parts))
-        else:
-            below = self.as_seen(relation_scores, torch.cat([entities, neighbours.flatten()]), hops - 1)
-            own, others = below.split([len(entities), neighbours.numel()])
-            seen = layer(own, (attention.unsqueeze(-1) * others.unflatten(0, neighbours.shape)).sum(1))
-        return seen
+            return torch.bmm(times * parts.transpose(1, 2), F.pad(attention, (0, 0, 1, 0), value=1.0))
+        activation = self.model.layers[hops - 2].activation
+        below: Tensor = activation(self.joined(relation_scores, torch.cat([entities, neighbours.flatten()]), hops - 1))
+        own, others = below.split([len(entities), neighbours.numel()])
+        around = (attention.unsqueeze(2) * others.unflatten(0, neighbours.shape)).sum(1)
+        return self.model.layers[hops - 1].joined(own.transpose(1, 2), around.transpose(1, 2)).transpose(1, 2).mul_(times)
