@@ -11,7 +11,7 @@ from tests.pipeline.clone import Clone
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 LAYOUT = Layout("demo")
-EPOCHS = 20
+EPOCHS = 8
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(clone: Clone, tmp_path: Path) -> None:

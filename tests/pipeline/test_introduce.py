@@ -52,7 +52,7 @@ def test_a_new_film_of_a_known_director_is_for_those_who_like_the_director(clone
             "no entity of the name 'Nobody at all'",
             marks=pytest.mark.slow,
         ),
-        ("title: A\nposter: new.yaml\n", "new.yaml: the poster cannot be used"),
+        pytest.param("title: A\nposter: new.yaml\n", "new.yaml: the poster cannot be used", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_description_is_one_message(clone: Clone, text: str, complaint: str) -> None:
