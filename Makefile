@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 READY := $(ENVIRONMENT)/requirements.sha256
 
-.PHONY: help setup repro test test-slow lint lock clean
+.PHONY: help setup repro test pytest test-slow lint lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,7 +32,10 @@ repro: setup ## build what params.yaml lists under run: (by default the demo cat
 	$(BIN)/dvc repro
 	@$(BIN)/mkg4rec summary
 
-test: setup lint ## check style and types, then run the tests
+test: setup ## check style and types, and run the tests beside that
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: setup ## run the tests alone
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: setup ## run the tests that `make test` leaves out
