@@ -41,7 +41,7 @@ def test_a_new_film_of_a_known_director_is_for_those_who_like_the_director(clone
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("title: A\nsmell: b\n", "new.yaml:2: smell: unknown key"),
+        pytest.param("title: A\nsmell: b\n", "new.yaml:2: smell: unknown key", marks=pytest.mark.slow),
         pytest.param(
             "title: A\nfacts:\n  - {relation: film.film.smell, entity: m.1}\n",
             "the graph has no relation 'film.film.smell'",

@@ -160,6 +160,7 @@ def test_a_model_is_trained_on_less(clone: Clone) -> None:
     assert set(repro.stages) == {"validate", *studied, "describe@demo", "report@demo"}
 
 
+@pytest.mark.slow
 def test_the_code_of_a_model_rebuilds_that_model(clone: Clone) -> None:
     path = clone.path / "mkg4rec" / "models" / "ease.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n\nUNUSED = 0\n", encoding="utf-8")
