@@ -207,8 +207,8 @@ class KgcnScorer:
         scores = vectors.new_empty(model.num_items, len(users))
         blocks = torch.arange(model.num_items, device=users.device).split(seen_at_once)
         for items, of_items in zip(blocks, scores.split(seen_at_once), strict=True):
-            halves = self.joined(relation_scores, items, hops, times=2).sigmoid_()
-            torch.sum(halves.mul_(vectors), dim=1, out=of_items)
+            sigmoids = self.joined(relation_scores, items, hops, times=2).sigmoid_()
+            torch.sum(sigmoids.mul_(vectors), dim=1, out=of_items)
         return scores.mul_(2).sub_(vectors.sum(0)).T
 
     def joined(self, relation_scores: Tensor, entities: Tensor, hops: int, times: int = 1) -> Tensor:
