@@ -26,6 +26,7 @@ class Newcomer:
     Attributes:
         text: title and description.
         page: text of a web page about it, "" for none.
+        entity: its identifier in the knowledge base, "" for none.
         year: NaN where unknown.
         vectors: (D,) by modality, of the data set's own encoder; a modality that is missing is not listed.
         facts: relation and entity by index, the item being the head.
@@ -36,6 +37,7 @@ class Newcomer:
     vectors: dict[str, Tensor]
     facts: Sequence[tuple[int, int]]
     page: str = ""
+    entity: str = ""
 
 
 def joined(data: TrainingData, newcomer: Newcomer) -> TrainingData:
@@ -80,8 +82,11 @@ def _with_vector(features: FeatureMatrix, place: int, vector: Tensor | None) -> 
 
 def _with_text(contents: ItemContents, newcomer: Newcomer) -> ItemContents:
     years = torch.cat([contents.years, torch.tensor([newcomer.year], dtype=contents.years.dtype)])
-    pages = [*(contents.pages or [""] * len(contents.texts)), newcomer.page]
-    return ItemContents([*contents.texts, newcomer.text], years, pages)
+    pages, entities = (
+        [*(known or [""] * len(contents.texts)), its]
+        for known, its in ((contents.pages, newcomer.page), (contents.entities, newcomer.entity))
+    )
+    return ItemContents([*contents.texts, newcomer.text], years, pages, entities)
 
 
 class NewcomerScores:

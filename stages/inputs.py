@@ -68,7 +68,7 @@ def ratings_in_order(train: pa.Table, user_ids: pa.Array, item_ids: pa.Array) ->
 
 
 def read_contents(layout: Layout) -> ItemContents:
-    """Texts, years and web pages of the items, as far as they are published."""
+    """Texts, years, web pages and entities of the items, as far as they are published."""
     catalogue = CATALOGUE.read(layout.catalogue)
     described = item_texts(catalogue, DESCRIPTIONS.read(layout.descriptions), title_as_text=False)
     rows = zip(catalogue["item_id"].to_pylist(), catalogue["title"].to_pylist(), strict=True)
@@ -77,7 +77,7 @@ def read_contents(layout: Layout) -> ItemContents:
     years = torch.tensor(pc.cast(catalogue["year"], pa.float64()).fill_null(math.nan).to_numpy())
     found = PAGES.read(layout.pages)
     pages = dict(zip(found["item_id"].to_pylist(), found["text"].to_pylist(), strict=True))
-    return ItemContents(texts, years, [pages.get(item, "") for item in titles])
+    return ItemContents(texts, years, [pages.get(item, "") for item in titles], catalogue["entity"].to_pylist())
 
 
 def read_triplets(layout: Layout, device: torch.device) -> Triplets:

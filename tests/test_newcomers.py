@@ -31,9 +31,10 @@ VALUES: dict[str, Any] = {
         "page": {"source": "words", "of": ["page"]},
         "visual": {"source": "vectors", "modality": "visual"},
         "year": {"source": "years", "width": 4},
+        "seniority": {"source": "seniority", "width": 0.3},
     },
     "warm_weights": {"people": 1.0},
-    "cold_weights": {"people": 1.0, "words": 0.5, "page": 0.5, "visual": 0.5, "year": 0.3},
+    "cold_weights": {"people": 1.0, "words": 0.5, "page": 0.5, "visual": 0.5, "year": 0.3, "seniority": 0.4},
     "cold_regularization": 0.4,
     "cold_weight": 1.3,
     "blocks": None,
@@ -53,6 +54,7 @@ def _worlds() -> tuple[TrainingData, TrainingData, Newcomer]:
     texts = [f"{['red', 'blue', 'dark'][item % 3]} {['sea', 'wood'][item % 2]}" for item in range(ITEMS + 1)]
     pages = [f"a film of {['love', 'war', 'hope', 'loss'][item % 4]}" if item % 5 else "" for item in range(ITEMS + 1)]
     years = 1980.0 + torch.arange(ITEMS + 1).double()
+    entities = [f"m.0{'bdfghj'[item % 6]}{item % 7}" if item % 4 else "" for item in range(ITEMS)] + ["m.0d0"]
     directors = torch.arange(ITEMS + 1) % 3
 
     def world(size: int) -> TrainingData:
@@ -67,12 +69,13 @@ def _worlds() -> tuple[TrainingData, TrainingData, Newcomer]:
             valid=Interactions(board.valid.offsets, board.valid.items, size),
             read_triplets=lambda: facts,
             read_features=lambda modality: FeatureMatrix(vectors[rows], present[rows]),
-            read_contents=lambda: ItemContents(texts[:size], years[:size], pages[:size]),
+            read_contents=lambda: ItemContents(texts[:size], years[:size], pages[:size], entities[:size]),
             read_ratings=lambda: ratings,
         )
 
     director = int(directors[ITEMS])
-    newcomer = Newcomer(texts[ITEMS], float(years[ITEMS]), {"visual": vectors[ITEMS]}, [(0, ITEMS + director)], pages[ITEMS])
+    facts = [(0, ITEMS + director)]
+    newcomer = Newcomer(texts[ITEMS], float(years[ITEMS]), {"visual": vectors[ITEMS]}, facts, pages[ITEMS], entities[ITEMS])
     return world(ITEMS), world(ITEMS + 1), newcomer
 
 
@@ -95,6 +98,7 @@ def test_it_joins_as_the_last_item() -> None:
     assert not found.read_features("text").present[ITEMS]
     assert found.read_contents().texts == after.read_contents().texts
     assert found.read_contents().pages == after.read_contents().pages
+    assert found.read_contents().entities == after.read_contents().entities
     assert torch.equal(found.read_ratings().dislikes.keys, after.read_ratings().dislikes.keys)
     assert torch.equal(found.train.keys, after.train.keys)
 

@@ -42,13 +42,14 @@ class Fact(Group):
 
 
 class Description(Group):
-    """The YAML file that describes the item; `poster` is a path from where the file lies, `page` a text or HTML."""
+    """The YAML file that describes the item; `poster` is a path from where the file lies, `page` a text or HTML, `entity` a MID."""
 
     title: Annotated[str, Field(pattern=r"\S")]
     description: str = ""
     year: Annotated[int, Field(ge=-9999, le=9999)] | None = None
     poster: Annotated[str, Field(min_length=1)] | None = None
     page: str = ""
+    entity: str = ""
     facts: list[Fact] = Field(default_factory=list)
 
     @model_validator(mode="before")
@@ -75,7 +76,8 @@ def introduce(dataset: str, model: str, path: Path, folder: Path | None) -> None
     vectors = _vectors(layout, settings, given, path)
     text = f"{given.title}. {given.description}" if given.description else given.title
     facts = [_index(layout, fact, path) for fact in given.facts]
-    newcomer = Newcomer(text, math.nan if given.year is None else float(given.year), vectors, facts, page_text(given.page))
+    year = math.nan if given.year is None else float(given.year)
+    newcomer = Newcomer(text, year, vectors, facts, page_text(given.page), given.entity)
 
     trained = registry.load(settings.base_model(model), settings.hyperparameters(dataset, model), layout.model(model), data)
     kernel_ease = registry.hyperparameters("kernel_ease", settings.hyperparameters(dataset, "kernel_ease"))

@@ -12,6 +12,7 @@ from mkg4rec import kernels
 from mkg4rec.group import Count, Group, Lax, Name
 from mkg4rec.kernels import Kernel, Polynomial, WeightedSum
 from mkg4rec.models.data import ItemContents, TrainingData
+from mkg4rec.sources.mids import creation_ranks
 
 
 def _each_once(names: list[str]) -> list[str]:
@@ -69,6 +70,13 @@ class CountKernel(Group):
     width: Annotated[float, Field(gt=0)]
 
 
+class SeniorityKernel(Group):
+    """Items that the knowledge base has known for about as long, `width` (σ) of the catalogue between them or so."""
+
+    source: Literal["seniority"]
+    width: Annotated[float, Field(gt=0)]
+
+
 class PolynomialKernel(Group):
     """Items that are alike in `degree` respects at once, by the weighted sum of other kernels: `of`, by their names."""
 
@@ -78,7 +86,8 @@ class PolynomialKernel(Group):
 
 
 KernelSettings = Annotated[
-    AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel | PolynomialKernel, Field(discriminator="source")
+    AttributeKernel | CountKernel | WordKernel | VectorKernel | YearKernel | SeniorityKernel | PolynomialKernel,
+    Field(discriminator="source"),
 ]
 
 
@@ -149,6 +158,9 @@ class ContentKernels:
                 return kernels.Nearness(data.read_contents().years.numpy(), settings.width)
             case CountKernel():
                 return kernels.of_counts(data.read_triplets(), settings.relations, settings.width, data.num_items)
+            case SeniorityKernel():
+                entities = data.read_contents().entities or [""] * data.num_items
+                return kernels.Nearness(creation_ranks(entities), settings.width)
             case PolynomialKernel():
                 return Polynomial(self.weighted(settings.of), settings.degree)
 

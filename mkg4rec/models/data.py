@@ -47,11 +47,13 @@ class ItemContents:
         texts: title and description of each item, or the title alone, "" where there is neither.
         years: (items,) float64, NaN where unknown.
         pages: text of a web page about each item, "" where it has none; none at all where no item has one.
+        entities: identifier of each item in the knowledge base, "" where it has none; none at all where no item has one.
     """
 
     texts: list[str]
     years: Tensor
     pages: list[str] = field(default_factory=list)
+    entities: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Kernel EASE against a least-squares problem for each item, and a ridge regression for the cold ones."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -185,6 +186,8 @@ def test_what_a_data_set_has_not_is_as_if_it_were_not_asked_for() -> None:
         (PEOPLE | {"relations": ["directed_by", "directed_by"]}, "relations: a name stands twice"),
         ({"source": "words", "of": ["page", "page"]}, "of: a name stands twice"),
         (YEAR | {"modality": "text"}, "unknown key"),
+        ({"source": "seniority"}, "width"),
+        ({"source": "seniority", "width": 0.0}, "width"),
         ({"source": "polynomial", "of": {"smell": 1.0}, "degree": 2}, "bad is of smell; it can be of nothing here"),
         ({"source": "polynomial", "of": {"bad": 1.0}, "degree": 2}, "bad is of bad"),
         ({"source": "polynomial", "of": {}, "degree": 2}, "of"),
@@ -205,6 +208,22 @@ def test_a_polynomial_kernel_is_of_other_kernels_by_their_weights() -> None:
         for b in every:
             pair, one, other = (0.5 * people[x, y] + 2 * year[x, y] for x, y in ((a, b), (a, a), (b, b)))
             assert found[a, b] == pytest.approx(pair**2 / (one * other) if one * other else 0)
+
+
+def test_items_that_the_knowledge_base_knew_as_early_are_alike() -> None:
+    entities = ["m.01", "m.0_", "", "m.0z", "g.11", "own:7", "m.01", "m.010", "m.0b", "m.05"]
+    # The share of the eight known ones that are older.
+    ranks = [0, 5 / 8, None, 4 / 8, 7 / 8, None, 0, 6 / 8, 3 / 8, 2 / 8]
+    data = ratings_world()
+    contents = replace(data.read_contents(), entities=entities)
+    settings = KernelEaseHyperparameters(**VALUES | {"kernels": KERNELS | {"seniority": {"source": "seniority", "width": 0.3}}}).kernels
+    every = np.arange(ITEMS)
+    found = ContentKernels(settings, replace(data, read_contents=lambda: contents)).kernel("seniority").between(every, every)
+    for a, one in enumerate(ranks):
+        for b, other in enumerate(ranks):
+            expected = 0.0 if one is None or other is None else math.exp(-((one - other) ** 2) / (2 * 0.3**2))
+            assert found[a, b] == pytest.approx(expected)
+    assert not ContentKernels(settings, data).kernel("seniority").between(every, every).any()
 
 
 @pytest.mark.parametrize("weights", [{"warm_weights": {"smell": 1.0}}, {"cold_weights": {"smell": 1.0}}])

@@ -4,7 +4,8 @@ from enum import IntEnum
 
 import numpy as np
 
-_ALPHABET = tuple("0123456789bcdfghjklmnpqrstvwxyz_")
+from mkg4rec.sources.mids import BASE_32
+
 _LATE = 0.015
 """Share of identifiers that Freebase gave out in its last years: `g.1…` with nine more characters."""
 
@@ -22,6 +23,6 @@ def draw_mids(number: int, length: Length, rng: np.random.Generator) -> list[str
     mids: dict[str, None] = {}
     while len(mids) < number:
         late = rng.random() < _LATE
-        tail = "".join(rng.choice(_ALPHABET, size=9 if late else length))
+        tail = "".join(rng.choice(list(BASE_32), size=9 if late else length))
         mids[f"g.1{tail}" if late else f"m.0{tail}"] = None
     return list(mids)

@@ -1,0 +1,30 @@
+"""Identifiers of Freebase's topics, MIDs: they are given out at a topic's creation and never change (http://wiki.freebase.com/wiki/Machine_ID)."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+BASE_32 = "0123456789bcdfghjklmnpqrstvwxyz_"
+"""Digits of their numbers: no vowels, so that they spell no words."""
+
+_MID = re.compile(rf"([mg])\.([{BASE_32}]+)")
+_TO_PYTHON = str.maketrans(BASE_32, "0123456789abcdefghijklmnopqrstuv")
+
+
+def creation_ranks(mids: Sequence[str]) -> NDArray[np.float64]:
+    """(topics,) which share of these topics is older than each: 0 for what Freebase knew first; NaN for what is no MID.
+
+    Numbers rise with time, those of `g.…` after those of `m.…`. What many people know of came in early, with the articles that Wikipedia
+    had, so that this tells something of how well known a topic is; of one that is itself new it does not.
+    """
+    numbers = [_number(mid) for mid in mids]
+    known = sorted(number for number in numbers if number is not None)
+    first = {number: place for place, number in reversed(list(enumerate(known)))}
+    return np.array([np.nan if number is None else first[number] / len(known) for number in numbers], np.float64)
+
+
+def _number(mid: str) -> tuple[bool, int] | None:
+    match = _MID.fullmatch(mid)
+    return None if match is None else (match[1] == "g", int(match[2].translate(_TO_PYTHON), 32))
