@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mkg4rec import params
+from mkg4rec.errors import PipelineError
 from mkg4rec.files import replacing
 from mkg4rec.group import MEMBERS
 from mkg4rec.imports import ROOT, imported_files
@@ -74,7 +75,10 @@ def concerning(model: type[Model]) -> set[str]:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise PipelineError(f"{path}: there is no such file; `dvc repro` makes it.") from error
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mkg4rec.evaluation.metrics import CUTOFFS, accuracy, averages
-from mkg4rec.evaluation.ranking import Scorer, rank
+from mkg4rec.evaluation.ranking import Scorer, explaining_block_size, rank
 from mkg4rec.interactions import Interactions
 
 WARM, COLD, AMONG_COLD = "warm", "cold", "among_cold"
@@ -43,10 +43,14 @@ def evaluate_cold(scorer: Scorer, seen: Interactions, warm: Interactions, cold: 
         seen: train and validation interactions, which are not ranked.
         warm: test interactions with items that were trained on.
         cold: interactions with items that were not; an item with none of these counts as warm.
+
+    Raises:
+        PipelineError: a score is not a number, or there is too little memory.
     """
     users = (warm.counts + cold.counts).nonzero().squeeze(1)
-    lists = rank(scorer, users, seen, max(CUTOFFS), block_size)
-    among = rank(scorer, users, seen, max(CUTOFFS), block_size, candidates=cold.item_counts > 0)
+    with explaining_block_size(block_size, users.device):
+        lists = rank(scorer, users, seen, max(CUTOFFS), block_size)
+        among = rank(scorer, users, seen, max(CUTOFFS), block_size, candidates=cold.item_counts > 0)
     judged: Mapping[str, dict[str, Tensor]] = {
         WARM: accuracy(lists, warm),
         COLD: accuracy(lists, cold),

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.evaluation.ranking import NO_ITEM, Scorer, TopLists, rank
+from mkg4rec.evaluation.ranking import NO_ITEM, Scorer, TopLists, explaining_block_size, rank
 from mkg4rec.interactions import Interactions
 
 CUTOFFS = (10, 20, 50)
@@ -48,17 +48,18 @@ def evaluate(
     the rare test items alone as relevant; for `among_rare_…` the rare items alone are ranked, too.
 
     Raises:
-        PipelineError: nobody has a test item, or a score is not a number.
+        PipelineError: nobody has a test item, a score is not a number, or there is too little memory.
     """
     users = test.counts.nonzero().squeeze(1)
     if not len(users):
         raise PipelineError("evaluate: no user has a test interaction; raise split.test in params.yaml.")
     seen = train.union(valid)
-    lists = rank(scorer, users, seen, max(CUTOFFS), block_size)
     rare = train.item_counts <= rare_interactions
     rare_test = only_items(test, rare)
     has_rare = rare_test.counts[users] > 0
-    rare_lists = rank(scorer, users[has_rare], seen, max(CUTOFFS), block_size, candidates=rare)
+    with explaining_block_size(block_size, users.device):
+        lists = rank(scorer, users, seen, max(CUTOFFS), block_size)
+        rare_lists = rank(scorer, users[has_rare], seen, max(CUTOFFS), block_size, candidates=rare)
 
     values = accuracy(lists, test)
     values |= {RARE + name: value for name, value in accuracy(lists, rare_test).items()}

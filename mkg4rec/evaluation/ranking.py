@@ -1,5 +1,6 @@
 """Full ranking: each user's best k items among all, without those that the user took before."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.interactions import Interactions
+from mkg4rec.memory import explaining_lack_of_memory
 from mkg4rec.progress import progress
 
 NO_ITEM = -1
@@ -64,6 +66,11 @@ def rank(scorer: Scorer, users: Tensor, seen: Interactions, k: int, block_size: 
             allowed.masked_fill_(~candidates, -torch.inf)
         scores[rows], items[rows] = top_items(allowed, k)
     return TopLists(users, items, scores)
+
+
+def explaining_block_size(block_size: int, device: torch.device) -> AbstractContextManager[None]:
+    """Around rankings by `evaluate.block_size`: for want of memory, a `PipelineError` says that it can be lower."""
+    return explaining_lack_of_memory(f"ranking {block_size:,} users at a time on {device}", "Set evaluate.block_size in params.yaml lower.")
 
 
 def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.contents import Content, Pair
 from mkg4rec.features.encoder import Encoder
+from mkg4rec.memory import explaining_lack_of_memory
 from mkg4rec.progress import progress
 from mkg4rec.tables import Modality
 
@@ -104,7 +105,7 @@ def train(encoder: Encoder, pairs: Sequence[Pair], epochs: int, batch_size: int,
     The prepared pictures stay in memory, a byte per pixel and colour.
 
     Raises:
-        PipelineError: fewer than two pairs, or the loss is no longer finite.
+        PipelineError: fewer than two pairs, the loss is no longer finite, or there is too little memory.
     """
     if len(pairs) < FEWEST_PAIRS:
         raise PipelineError(
@@ -124,7 +125,7 @@ def train_on_texts(
     """As `train`, of the text side alone, on two views of each of `texts`; equal texts count once.
 
     Raises:
-        PipelineError: fewer than two texts, or the loss is no longer finite.
+        PipelineError: fewer than two texts, the loss is no longer finite, or there is too little memory.
     """
     distinct = list({content.sha256: content for content in texts}.values())
     if len(distinct) < FEWEST_PAIRS:
@@ -163,7 +164,8 @@ def _train(encoder: Encoder, prepared: _Prepared, epochs: int, batch_size: int, 
     best_matching, best_epoch = -math.inf, 0
     weights: dict[str, Tensor] = {}
     for epoch in progress(range(1, epochs + 1), "encoder", unit="epoch"):
-        loss, accuracy = _train_epoch(encoder, training, batch_size, optimizer, schedule, device)
+        with explaining_lack_of_memory(f"encoder: its training on {device}", "Lower encoder.batch_size, or take a smaller model."):
+            loss, accuracy = _train_epoch(encoder, training, batch_size, optimizer, schedule, device)
         if not math.isfinite(loss):
             raise PipelineError(f"encoder: the loss of epoch {epoch} is {loss}; lower encoder.learning_rate.")
         found = _evaluate(encoder, validation, batch_size, device) if len(validation) else None

@@ -16,6 +16,7 @@ from mkg4rec.device import autocast
 from mkg4rec.features.cache import Vector, VectorCache
 from mkg4rec.features.contents import Content
 from mkg4rec.features.encoder import Encoder
+from mkg4rec.memory import explaining_lack_of_memory
 from mkg4rec.progress import progress
 from mkg4rec.tables import Modality
 
@@ -75,18 +76,20 @@ def embed(
     on device and batch size, in the last digits: too little to keep machines from sharing a cache.
 
     Raises:
-        PipelineError: an image that does not decode, or the cache cannot be read or written.
+        PipelineError: an image that does not decode, the cache cannot be read or written, or there is too little memory.
     """
     distinct = {content.sha256: content for content in contents}
     vectors = cache.read(distinct.keys())
     missing = [content for key, content in distinct.items() if key not in vectors]
     fresh: dict[str, Vector] = {}
-    for content, vector in zip(missing, _encoded(encoder, modality, missing, batch_size, device, precision), strict=True):
-        fresh[content.sha256] = vector
-        if len(fresh) == _ROWS_PER_SHARD:
-            cache.write(fresh)
-            vectors.update(fresh)
-            fresh = {}
+    at_once = f"embedding {batch_size:,} contents at a time on {device} ({modality})"
+    with explaining_lack_of_memory(at_once, "Set embed.batch_size in params.yaml lower."):
+        for content, vector in zip(missing, _encoded(encoder, modality, missing, batch_size, device, precision), strict=True):
+            fresh[content.sha256] = vector
+            if len(fresh) == _ROWS_PER_SHARD:
+                cache.write(fresh)
+                vectors.update(fresh)
+                fresh = {}
     cache.write(fresh)
     vectors.update(fresh)
     rows = [vectors[content.sha256] for content in contents]
