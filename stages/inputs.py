@@ -116,8 +116,15 @@ def checkpoint_path(layout: Layout, model: str, hyperparameters: dict[str, Any],
 
     Outside of DVC's sight: DVC removes a stage's outputs before it runs the stage. When to stop is no part of
     the name, so that an interrupted training can go on with another number of epochs.
+
+    Raises:
+        PipelineError: the inputs of `model` are not gathered.
     """
-    gathered = json.loads(layout.gathered(model).read_text(encoding="utf-8"))
+    path = layout.gathered(model)
+    try:
+        gathered = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PipelineError(f"{path}: there is no such file; `dvc repro` makes it where run.models lists {model}.") from error
     gathered["hyperparameters"] = {key: value for key, value in hyperparameters.items() if key not in STOPPING}
     gathered["train"]["seed"] = seed
     digest = hashlib.sha256(json.dumps(gathered, sort_keys=True).encode())

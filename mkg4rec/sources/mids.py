@@ -16,8 +16,8 @@ _TO_PYTHON = str.maketrans(BASE_32, "0123456789abcdefghijklmnopqrstuv")
 def creation_ranks(mids: Sequence[str]) -> NDArray[np.float64]:
     """(topics,) which share of these topics is older than each: 0 for what Freebase knew first; NaN for what is no MID.
 
-    Numbers rise with time, those of `g.…` after those of `m.…`. What many people know of came in early, with the articles that Wikipedia
-    had, so that this tells something of how well known a topic is; of one that is itself new it does not.
+    Taken to be the order of their numbers, with those of `g.…`, which Freebase gave out in its last years, after those of `m.…`. No
+    document promises that they are counted up; docs/research.md shows that small ones belong to what many people know of.
     """
     numbers = [_number(mid) for mid in mids]
     known = sorted(number for number in numbers if number is not None)
