@@ -15,7 +15,7 @@ OUTPUTS = ("data", "models", "training", "results", "case_studies", "metrics", "
     ("key", "value", "problem"),
     [
         ("run.datasets", "[nowhere]", "'nowhere' is not described under datasets:, which has amazon-books, demo, ml-1m."),
-        ("models.ease.regularization", "none", "Input should be a valid number (got 'none')"),
+        pytest.param("models.ease.regularization", "none", "Input should be a valid number (got 'none')", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_value_stops_dvc_repro_at_once(clone: Clone, key: str, value: str, problem: str) -> None:

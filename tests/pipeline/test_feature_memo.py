@@ -9,6 +9,7 @@ from tests.pipeline.clone import Clone
 pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 
+@pytest.mark.slow
 def test_lost_features_come_from_the_memo(clone: Clone) -> None:
     features = clone.contents("data/demo/features")
     shutil.rmtree(clone.path / "data/demo/features")

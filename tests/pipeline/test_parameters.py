@@ -200,6 +200,7 @@ def test_a_split_of_its_own_leaves_graph_and_features_alone(clone: Clone) -> Non
     }
 
 
+@pytest.mark.slow
 def test_a_comment_is_only_validated(clone: Clone) -> None:
     path = clone.path / "params.yaml"
     path.write_text("# What a comment says is for people.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
