@@ -82,10 +82,9 @@ def _with_vector(features: FeatureMatrix, place: int, vector: Tensor | None) -> 
 
 def _with_text(contents: ItemContents, newcomer: Newcomer) -> ItemContents:
     years = torch.cat([contents.years, torch.tensor([newcomer.year], dtype=contents.years.dtype)])
-    pages, entities = (
-        [*(known or [""] * len(contents.texts)), its]
-        for known, its in ((contents.pages, newcomer.page), (contents.entities, newcomer.entity))
-    )
+    none_known = [""] * len(contents.texts)
+    pages = [*(contents.pages or none_known), newcomer.page]
+    entities = [*(contents.entities or none_known), newcomer.entity]
     return ItemContents([*contents.texts, newcomer.text], years, pages, entities)
 
 

@@ -1,6 +1,10 @@
-"""Identifiers of Freebase's topics, MIDs: they are given out at a topic's creation and never change (http://wiki.freebase.com/wiki/Machine_ID)."""
+"""MIDs, the identifiers of Freebase's topics: given out at a topic's creation, never changed.
+
+http://wiki.freebase.com/wiki/Machine_ID
+"""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +25,7 @@ def creation_ranks(mids: Sequence[str]) -> NDArray[np.float64]:
     """
     numbers = [_number(mid) for mid in mids]
     known = sorted(number for number in numbers if number is not None)
-    first = {number: place for place, number in reversed(list(enumerate(known)))}
-    return np.array([np.nan if number is None else first[number] / len(known) for number in numbers], np.float64)
+    return np.array([np.nan if number is None else bisect_left(known, number) / len(known) for number in numbers], np.float64)
 
 
 def _number(mid: str) -> tuple[bool, int] | None:
