@@ -6,7 +6,6 @@ Its authors stop training on the test part; here, as everywhere, validation deci
 from itertools import pairwise
 from typing import Annotated
 
-import torch
 from torch import Tensor, nn
 
 from mkg4rec.group import Lax
@@ -14,17 +13,14 @@ from mkg4rec.layers.aggregators import AGGREGATORS, Aggregator
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel
-from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 
 
 class KgatHyperparameters(KnowledgeAttentionHyperparameters):
     """Attributes:
     aggregator: how a layer joins a node with its neighbourhood (equations 6 – 8).
-    pretraining: the matrix factorisation whose vectors users and items begin with (section 4.2.3); null begins at random.
     """
 
     aggregator: Annotated[Aggregator, Lax]
-    pretraining: PretrainingHyperparameters | None
 
 
 class Kgat(KnowledgeAttentionModel):
@@ -47,14 +43,6 @@ class Kgat(KnowledgeAttentionModel):
         )
         self.to(data.train.items.device)
         self.refresh()
-
-    def pretrain(self, data: TrainingData) -> None:
-        if self.hyperparameters.pretraining is None:
-            return
-        users, items = bpr_embeddings(data, self.hyperparameters.dimension, self.hyperparameters.pretraining)
-        with torch.no_grad():
-            self.embeddings[: len(items)] = items
-            self.embeddings[self.graph.num_entities :] = users
 
     def initial_nodes(self) -> Tensor:
         """e⁰, (1, nodes, d)."""

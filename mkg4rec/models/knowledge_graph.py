@@ -24,6 +24,7 @@ from mkg4rec.models.base import Objective
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.dot_product import RankingHyperparameters
 from mkg4rec.models.message_passing import MessagePassing, Messages
+from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Range
 
@@ -120,10 +121,12 @@ class KnowledgeAttentionHyperparameters(KnowledgeGraphHyperparameters):
     Attributes:
         attention: KGAT's, or that and the structure of the graph.
         hops: K of the attention that is aware of structure; KGAT's has one.
+        pretraining: the matrix factorisation whose vectors users and items begin with (KGAT, section 4.2.3); null begins at random.
     """
 
     attention: Annotated[Attention, Lax]
     hops: Count
+    pretraining: PretrainingHyperparameters | None
 
 
 class KnowledgeAttentionModel(KnowledgeGraphModel):
@@ -146,6 +149,7 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
 
     def __init__(self, hyperparameters: KnowledgeAttentionHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data, data.graph)
+        self.hyperparameters: KnowledgeAttentionHyperparameters = hyperparameters
         nodes, dimension = self.graph.num_nodes, hyperparameters.dimension
         self.embeddings = nn.Parameter(nn.init.xavier_uniform_(torch.empty(nodes, dimension)))
         self.transr = TransR(self.graph.num_relations, dimension)
@@ -153,6 +157,14 @@ class KnowledgeAttentionModel(KnowledgeGraphModel):
         self.structure = StructureAwareAttention(self.graph, hyperparameters.hops) if aware else None
         self.pattern = Pattern.build(self.graph.heads, self.graph.tails, (nodes, nodes))
         self.kept: Tensor | None = None
+
+    def pretrain(self, data: TrainingData) -> None:
+        if self.hyperparameters.pretraining is None:
+            return
+        users, items = bpr_embeddings(data, self.hyperparameters.dimension, self.hyperparameters.pretraining)
+        with torch.no_grad():
+            self.embeddings[: len(items)] = items
+            self.embeddings[self.graph.num_entities :] = users
 
     def refresh(self) -> None:
         """What TransR gives to the attention, from the present weights; constant until the next call."""

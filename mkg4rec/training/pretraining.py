@@ -1,4 +1,4 @@
-"""Vectors to begin with: ConvNCF and KGAT start from those of a matrix factorisation trained by BPR."""
+"""Vectors to begin with: ConvNCF, KGAT and Multi-KG4Rec may start from those of a matrix factorisation trained by BPR."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -12,6 +12,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.graph.sparse import SparseProduct
 from mkg4rec.models import registry
 from mkg4rec.models.kgat import Kgat
+from mkg4rec.models.knowledge_graph import KnowledgeAttentionModel
 from mkg4rec.models.multi_kg4rec import MultiKG4Rec
 from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
 from tests.conftest import ROOT
@@ -96,9 +97,13 @@ def test_an_epoch_is_recommendation_then_facts_and_then_new_attention() -> None:
     assert not torch.allclose(model.final_vectors()[0], final)
 
 
-def test_begins_with_the_vectors_of_a_matrix_factorisation_where_asked_to() -> None:
+@pytest.mark.parametrize("name", ["kgat", "multi_kg4rec"])
+def test_begins_with_the_vectors_of_a_matrix_factorisation_where_asked_to(name: str) -> None:
     data, _ = checkerboard()
-    model = _model(pretraining=PRETRAINING)
+    values = params.load(ROOT / "params.yaml").models[name] | {"dimension": 8}
+    model, plain = (registry.create(name, values | {"pretraining": pretraining}, data) for pretraining in (PRETRAINING, None))
+    assert isinstance(model, KnowledgeAttentionModel)
+    assert isinstance(plain, KnowledgeAttentionModel)
     before = model.embeddings.detach().clone()
     torch.manual_seed(1)
     model.pretrain(data)
@@ -110,7 +115,6 @@ def test_begins_with_the_vectors_of_a_matrix_factorisation_where_asked_to() -> N
     attributes = slice(data.num_items, model.graph.num_entities)
     assert torch.equal(after[attributes], before[attributes])
 
-    plain = _model(pretraining=None)
     before = plain.embeddings.detach().clone()
     plain.pretrain(data)
     assert torch.equal(plain.embeddings, before)
