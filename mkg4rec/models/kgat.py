@@ -36,7 +36,6 @@ class Kgat(KnowledgeAttentionModel):
 
     def __init__(self, hyperparameters: KgatHyperparameters, data: TrainingData) -> None:
         super().__init__(hyperparameters, data)
-        self.hyperparameters: KgatHyperparameters = hyperparameters
         layer = AGGREGATORS[hyperparameters.aggregator]
         self.layers = nn.ModuleList(
             layer(1, width, next_width, hyperparameters.negative_slope) for width, next_width in pairwise(hyperparameters.widths)

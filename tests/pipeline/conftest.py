@@ -26,7 +26,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = Clone.of_working_tree(folder / "clone", clean_environment(folder / "home"))
     for key, value in SMALL.items():
         clone.set(key, value)
-    # It is of the catalogue at its full size, and dvc would read it at every stage.
+    # The lock is of the catalogue at its full size, and dvc would read it at every stage.
     (clone.path / "dvc.lock").unlink()
     clone.commit("Shrink the demo catalogue")
     return clone
