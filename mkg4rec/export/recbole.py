@@ -53,9 +53,10 @@ def wrote(folder: Path, name: str) -> bool:
 
 
 def by_name(triplets: pa.Table, entities: pa.Array, relations: pa.Array) -> pa.Table:
-    """Triplets of row numbers as triplets of names."""
+    """Triplets of row numbers as triplets of names, in their order; what is known of two items of one name stands there once."""
     names = {"head": entities, "relation": relations, "tail": entities}
-    return pa.table({column: names[column].take(triplets[column].combine_chunks()) for column in triplets.column_names})
+    named = pa.table({column: names[column].take(triplets[column].combine_chunks()) for column in triplets.column_names})
+    return named.group_by(named.column_names, use_threads=False).aggregate([])
 
 
 def links(catalogue: pa.Table, triplets: pa.Table) -> pa.Table:

@@ -1,6 +1,7 @@
 """RecBole's atomic files, to the letter of their documentation (https://recbole.io/docs/user_guide/data/atomic_files.html)."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,6 +65,18 @@ def test_the_atomic_files_are_as_recbole_documents_them(tmp_path: Path) -> None:
         "tiny.kg": "head_id:token\trelation_id:token\ttail_id:token\nm.01\tfilm.film.genre\tm.0x\nm.01\tfilm.film.sequel\tm.02\n",
         "tiny.link": "item_id:token\tentity_id:token\nB00A\tm.01\nB00B\tm.02\n",
     }
+
+
+def test_what_two_items_of_an_entity_have_in_common_stands_there_once(tmp_path: Path) -> None:
+    data = _data()
+    entities = pa.table({"entity": ["m.01", "m.01", "m.03", "m.0x"], "item_id": [*ITEMS, None], "name": pa.nulls(4, pa.string())})
+    ends = {"head": [0, 0, 1, 1, 2], "relation": [0, 1, 0, 1, 0], "tail": [3, 2, 3, 2, 3]}
+    triplets = pa.table({name: pa.array(values, pa.int32()) for name, values in ends.items()})
+    catalogue = data.catalogue.set_column(1, "entity", pa.array(["m.01", "m.01", "m.03"]))
+    recbole.write(replace(data, catalogue=catalogue, entities=entities, triplets=triplets), tmp_path / "tiny")
+    facts = (tmp_path / "tiny" / "tiny.kg").read_text().splitlines()[1:]
+    assert facts == ["m.01\tfilm.film.genre\tm.0x", "m.01\tfilm.film.sequel\tm.03", "m.03\tfilm.film.genre\tm.0x"]
+    assert (tmp_path / "tiny" / "tiny.link").read_text().splitlines()[1:] == ["B00A\tm.01", "B00B\tm.01", "B00C\tm.03"]
 
 
 def test_only_what_was_written_is_known_as_such(tmp_path: Path) -> None:
