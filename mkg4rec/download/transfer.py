@@ -153,11 +153,16 @@ def _take_up(response: requests.Response, part: Part, encoded: bool) -> None:
         part.restart(Resumable(None if encoded else _validator(response), total))
         return
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    same_file = part.of.validator is not None and _validator(response) in (None, part.of.validator)
+    same_file = part.of.validator is not None and _validator(response) in _proofs(part.of.validator)
     same_size = span is not None and (span[2] == "*" or part.of.total in (None, int(span[2])))
     if encoded or span is None or int(span[1]) != part.size or not same_file or not same_size:
         part.restart()
         raise TransientError(Reason.TRUNCATED, "the server sent a piece of another file than before; starting again")
+
+
+def _proofs(validator: str) -> set[str | None]:
+    """What an answer may say that goes on with a file of this ETag or date: RFC 9110 lets it leave out the date (15.3.7), not the ETag."""
+    return {validator} if validator.startswith('"') else {validator, None}
 
 
 def _validator(response: requests.Response) -> str | None:

@@ -62,6 +62,25 @@ class TestResume:
         address = server.answer("/a", Answer(BODY, headers=ETAG, cut_after=200_000, ranges=True), later)
         assert fetch(downloader, address) == BODY[::-1]
 
+    def test_a_piece_without_the_etag_is_not_glued(self, server: Server, downloader: Downloader) -> None:
+        later = BODY[::-1]
+        span = {"Content-Range": "bytes 200000-299999/300000"}
+        address = server.answer(
+            "/a",
+            Answer(BODY, headers=ETAG, cut_after=200_000, ranges=True),
+            Answer(later[200_000:], status=206, headers=span),
+            Answer(later),
+        )
+        assert fetch(downloader, address) == later
+
+    def test_a_piece_may_leave_out_the_date(self, server: Server, downloader: Downloader) -> None:
+        date = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+        span = {"Content-Range": "bytes 200000-299999/300000"}
+        cut = Answer(BODY, headers=date, cut_after=200_000, ranges=True)
+        address = server.answer("/a", cut, Answer(BODY[200_000:], status=206, headers=span))
+        assert fetch(downloader, address, SHA256) == BODY
+        assert len(server.requests) == 2
+
     def test_changed_file_behind_the_same_etag(self, server: Server, downloader: Downloader) -> None:
         later = BODY[::-1]
         cut = Answer(BODY, headers=ETAG, cut_after=200_000, ranges=True)
