@@ -1,12 +1,14 @@
 """The command line: `mkg4rec summary [DATASET …]`, `mkg4rec tune DATASET MODEL [MODEL …]`, `mkg4rec features`,
 `mkg4rec export DATASET --format recbole --to FOLDER`, `mkg4rec introduce DATASET MODEL FILE`,
-`mkg4rec explain DATASET MODEL USER ITEM`."""
+`mkg4rec explain DATASET MODEL USER ITEM`, `mkg4rec forget DATASET SOURCE`."""
 
 import argparse
 from pathlib import Path
 
 from mkg4rec import params
 from mkg4rec.commands.arguments import add_explain_command, add_features_command, add_introduce_command
+from mkg4rec.commands.forget import forget
+from mkg4rec.dataset_params import ROLES
 from mkg4rec.ending import ending
 from mkg4rec.errors import PipelineError
 from mkg4rec.export import mmrec, recbole
@@ -53,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--format", choices=["recbole", "mmrec"], required=True)
     command.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="gets a folder with the name of the data set")
     command.set_defaults(run=lambda arguments: export(arguments.dataset, arguments.format, arguments.to))
+    command = commands.add_parser("forget", help="drop a published file from the download cache, so that it is downloaded anew")
+    command.add_argument("dataset", metavar="DATASET", help="a data set of params.yaml")
+    command.add_argument("source", metavar="SOURCE", choices=ROLES, help=" or ".join(ROLES))
+    command.set_defaults(run=lambda arguments: forget(arguments.dataset, arguments.source))
     return parser
 
 

@@ -13,7 +13,8 @@ from mkg4rec import dataset_params, params, tables
 from mkg4rec.dataset_params import FileSources, SourceFile, Sources
 from mkg4rec.download.addresses import published_name
 from mkg4rec.download.downloader import Downloader
-from mkg4rec.download.failure import without_password
+from mkg4rec.download.failure import DownloadError, without_password
+from mkg4rec.download.wholeness import check_whole
 from mkg4rec.files import replacing
 from mkg4rec.own_params import RecBoleSources
 from mkg4rec.sources.own.description import own_files
@@ -47,6 +48,12 @@ def main(dataset: str) -> None:
 def _fetch(layout: Layout, role: str, source: SourceFile, downloader: Downloader) -> None:
     name = published_name(source.address)
     file = downloader.fetch(source.address, max_bytes=source.max_bytes, checksum=source.checksum, show_progress=True)
+    if source.checksum is None:
+        try:
+            check_whole(file, source.address)
+        except DownloadError:
+            downloader.forget(source.address)
+            raise
     with replacing(layout.raw(role)) as folder:
         folder.mkdir()
         downloader.cache.place(file, folder / name)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.files import replacing
 from mkg4rec.progress import meter
 
@@ -52,7 +52,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_membe
     except FileNotFoundError as error:
         raise PipelineError(f"{archive}: there is no such file.") from error
     except BROKEN as error:
-        raise PipelineError(f"{archive}: not a whole zip archive ({error}); {_look(archive)}. Download it again.") from error
+        raise PipelineError(f"{archive}: not a whole zip archive ({error}); {_look(archive)}. {DOWNLOAD_ANEW}") from error
     with opened, replacing(target) as folder:
         folder.mkdir()
         members = _checked_members(opened, archive, max_members)
@@ -126,7 +126,7 @@ def _content(opened: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path) ->
             while chunk := stream.read(CHUNK):
                 yield chunk
     except BROKEN as error:
-        raise PipelineError(f"{archive}: member {member.orig_filename!r}: broken ({error}). Download it again.") from error
+        raise PipelineError(f"{archive}: member {member.orig_filename!r}: broken ({error}). {DOWNLOAD_ANEW}") from error
 
 
 def _look(archive: Path) -> str:

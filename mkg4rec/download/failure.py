@@ -20,6 +20,7 @@ class Reason(StrEnum):
     HTML_PAGE = "html_page"
     TOO_LARGE = "too_large"
     CHECKSUM = "checksum"
+    DAMAGED = "damaged"
 
 
 ADVICE = {
@@ -34,6 +35,7 @@ ADVICE = {
     Reason.HTML_PAGE: "Open the address in a browser: a login, a portal or a notice stands in the way.",
     Reason.TOO_LARGE: "Raise its max_bytes if the size is right.",
     Reason.CHECKSUM: "If the publisher has changed the file, look at the new one and correct its checksum.",
+    Reason.DAMAGED: "It is not kept: run again to download it anew.",
 }
 
 

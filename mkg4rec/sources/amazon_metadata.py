@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.sources.descriptions import cleaned
 from mkg4rec.sources.gzip_lines import numbered_lines
 from mkg4rec.sources.python_literals import parse_literal, without_syntax_warnings
@@ -113,11 +113,11 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _check(found: Metadata, parsed: int, path: Path) -> None:
     if not found.lines:
-        raise PipelineError(f"{path}:1: the file has no line. Delete it and run again to download it anew.")
+        raise PipelineError(f"{path}:1: the file has no line. {DOWNLOAD_ANEW}")
     if found.bad_lines > max(1, MOST_BAD_LINES * parsed) or found.bad_lines == found.lines:
         raise PipelineError(
             f"{found.bad_lines:,} of the {parsed:,} lines that concern this data set are no metadata, the first: "
-            f"{'; '.join(found.first_bad_lines)}. Check the address of this source in params.yaml, delete the file and run again."
+            f"{'; '.join(found.first_bad_lines)}. Check the address of this source in params.yaml; {DOWNLOAD_ANEW}"
         )
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.sources.gzip_lines import numbered_lines
 
 FEWEST_STARS, MOST_STARS = 1, 5
@@ -35,7 +35,7 @@ def read_reviews(path: Path) -> pa.Table:
     """
     tables = [_parse(piece, path, line) for line, piece in numbered_lines(path)]
     if not tables:
-        raise PipelineError(f"{path}:1: the file has no line. Delete it and run again to download it anew.")
+        raise PipelineError(f"{path}:1: the file has no line. {DOWNLOAD_ANEW}")
     return pa.concat_tables(tables)
 
 
@@ -75,9 +75,7 @@ def _parse_line_by_line(piece: bytes, path: Path, first_line: int) -> Iterator[d
         try:
             yield _review(text)
         except BadReviewError as error:
-            raise PipelineError(
-                f"{path}:{line}: {error}. Delete the file and run again to download it anew, or correct the line."
-            ) from error
+            raise PipelineError(f"{path}:{line}: {error}. {DOWNLOAD_ANEW}") from error
 
 
 def _review(text: bytes) -> dict[str, str | float | int]:

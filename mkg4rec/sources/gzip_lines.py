@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from isal import igzip_lib, igzip_threaded
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.progress import bar
 
 PIECE_BYTES = 8 << 20
@@ -46,8 +46,8 @@ def whole_lines(path: Path, piece_bytes: int = PIECE_BYTES, longest_line: int = 
                     position.update(packed.tell() - position.n)
         except _DAMAGE as error:
             raise PipelineError(
-                f"{path}: damaged or cut off: unpacking stopped within the first {packed.tell():,} of {total:,} bytes ({error}); "
-                "delete the file and download it again."
+                f"{path}: damaged or cut off: unpacking stopped within the first {packed.tell():,} of {total:,} bytes ({error}). "
+                f"{DOWNLOAD_ANEW}"
             ) from error
 
 
@@ -82,10 +82,10 @@ def _check_magic(path: Path) -> None:
         with path.open("rb") as file:
             beginning = file.read(40)
     except OSError as error:
-        raise PipelineError(f"{path}: cannot be read ({error.strerror}); download it again.") from error
+        raise PipelineError(f"{path}: cannot be read ({error.strerror}). {DOWNLOAD_ANEW}") from error
     if not beginning.startswith(_GZIP_MAGIC):
         found = f"begins with {beginning!r}" if beginning else "is empty"
-        raise PipelineError(f"{path}: not a gzip file, it {found}; delete it, check its address in params.yaml and download it again.")
+        raise PipelineError(f"{path}: not a gzip file, it {found}. Check its address in params.yaml; {DOWNLOAD_ANEW}")
 
 
 def _next_piece(text: BinaryIO, piece_bytes: int, longest_line: int) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.sources.published import ItemId, item_id, published_text
 
 _MID = re.compile(r"[mg]\.[0-9a-z_]+")
@@ -41,7 +41,7 @@ def read_links(path: Path, identifier: pa.DataType) -> Links:
     """
     text = published_text(path)
     if not text:
-        raise PipelineError(f"{path}: the file is empty. Delete it and run again to download it anew.")
+        raise PipelineError(f"{path}: the file is empty. {DOWNLOAD_ANEW}")
     lines = text.removesuffix("\n").split("\n")
     first: dict[ItemId, tuple[str, int]] = {}
     for line, content in enumerate(lines, start=1):
@@ -68,4 +68,4 @@ def _parse(content: str, path: Path, line: int, whole_numbers: bool) -> tuple[It
 
 
 def _bad_line(path: Path, line: int, problem: str) -> PipelineError:
-    return PipelineError(f"{path}:{line}: {problem}. Delete the file and run again to download it anew, or correct the line.")
+    return PipelineError(f"{path}:{line}: {problem}. {DOWNLOAD_ANEW}")

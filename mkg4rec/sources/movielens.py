@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from mkg4rec.download.archive import unpacked
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.sources.ratings import Published, attribute_rows
 
 RATING_FIELDS = ("UserID", "MovieID", "Rating", "Timestamp")
@@ -92,7 +92,7 @@ def _member(folder: Path, name: str, archive: Path) -> tuple[bytes, str]:
     if len(found) != 1:
         raise PipelineError(
             f"{archive}: expected one {name} in the archive, found {len(found)}. "
-            "Check the address of this source in params.yaml, delete the file and run again."
+            f"Check the address of this source in params.yaml; {DOWNLOAD_ANEW}"
         )
     return found[0].read_bytes(), f"{archive}: {found[0].relative_to(folder).as_posix()}"
 
@@ -100,7 +100,7 @@ def _member(folder: Path, name: str, archive: Path) -> tuple[bytes, str]:
 def _checked_lines(content: bytes, where: str) -> bytes:
     """`content` with LF between lines and none after the last."""
     if not content:
-        raise PipelineError(f"{where}: the file is empty. Delete the archive and run again to download it anew.")
+        raise PipelineError(f"{where}: the file is empty. {DOWNLOAD_ANEW}")
     return content.replace(b"\r\n", b"\n").removesuffix(b"\n")
 
 
@@ -186,4 +186,4 @@ def _quoted(value: bytes) -> str:
 
 
 def _bad_line(where: str, line: int, problem: str) -> PipelineError:
-    return PipelineError(f"{where}:{line}: {problem}. Delete the archive and run again to download it anew, or correct the line.")
+    return PipelineError(f"{where}:{line}: {problem}. {DOWNLOAD_ANEW}")

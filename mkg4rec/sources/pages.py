@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.progress import progress
 from mkg4rec.sources.descriptions import PLACEHOLDERS
 from mkg4rec.sources.page_text import page_text
@@ -23,7 +23,7 @@ LARGEST_PAGE = 5_000_000
 _STUB = re.compile(r"Abstract not found\.|Movie: .*, Genres: \[.*\]", re.DOTALL)
 """What https://github.com/asash/ml1m_dbpedia_abstracts has where DBpedia has no abstract."""
 
-_REPAIR = "Check the address of this source in params.yaml, delete the file and run again."
+_REPAIR = f"Check the address of this source in params.yaml; {DOWNLOAD_ANEW}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 from mkg4rec.sources.published import ItemId, item_id, published_text
 
 COLUMNS = ("item_id", "image")
@@ -58,7 +58,7 @@ def read_posters(path: Path, identifier: pa.DataType) -> PosterAddresses:
             else:
                 addresses[item] = (row["image"] or "").strip()
     except csv.Error as error:
-        raise PipelineError(f"{path}:{rows.line_num}: not CSV ({error}); delete the file and run again.") from error
+        raise PipelineError(f"{path}:{rows.line_num}: not CSV ({error}). {DOWNLOAD_ANEW}") from error
     return PosterAddresses(addresses, unreadable, repeated)
 
 

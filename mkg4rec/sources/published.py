@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mkg4rec.errors import PipelineError
+from mkg4rec.errors import DOWNLOAD_ANEW, PipelineError
 
 ItemId = int | str
 
@@ -25,13 +25,13 @@ def published_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise PipelineError(
-            f"{path}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x}). Check the address of this source in params.yaml, "
-            "delete the file and run again."
+            f"{path}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x}). Check the address of this source in params.yaml; "
+            f"{DOWNLOAD_ANEW}"
         ) from error
     if text[:512].lstrip().lower().startswith(("<!doctype html", "<html")):
         raise PipelineError(
             f"{path}:1: an HTML page in place of the data, as servers send for an address that is gone or wants a login. "
-            "Check the address of this source in params.yaml, delete the file and run again."
+            f"Check the address of this source in params.yaml; {DOWNLOAD_ANEW}"
         )
     return text
 

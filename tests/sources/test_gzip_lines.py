@@ -55,7 +55,7 @@ def test_a_gzip_of_nothing_has_no_piece(tmp_path: Path) -> None:
 def test_a_cut_off_file_is_named(tmp_path: Path, kept: float) -> None:
     path = _packed(tmp_path, b"".join(b"line %d\n" % number for number in range(10_000)))
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
-    with pytest.raises(PipelineError, match=r"text\.gz: damaged or cut off.*download it again"):
+    with pytest.raises(PipelineError, match=r"text\.gz: damaged or cut off.*downloaded anew"):
         list(whole_lines(path))
 
 

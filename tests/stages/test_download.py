@@ -1,10 +1,13 @@
 """`python -m stages.download` and `stages.fetch_dump` as DVC runs them, against a real server."""
 
+import gzip
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,9 +50,13 @@ def workspace(tmp_path: Path, server: Server) -> Path:
 
 
 def download(workspace: Path, stage: str = "download", **environment: str) -> subprocess.CompletedProcess[str]:
+    return in_workspace(workspace, f"stages.{stage}", "ml-1m", **environment)
+
+
+def in_workspace(workspace: Path, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "MKG4REC_MIRROR"}
     own = {"PYTHONPATH": str(ROOT), "MKG4REC_DOWNLOAD_CACHE": str(workspace.parent / "cache"), "NO_PROXY": "127.0.0.1"}
-    command = [sys.executable, "-m", f"stages.{stage}", "ml-1m"]
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=workspace, env=inherited | own | environment, capture_output=True, text=True, check=False)
 
 
@@ -92,6 +99,45 @@ def test_failure_is_one_message_and_leaves_the_old_file(workspace: Path, server:
     assert done.stderr.startswith(f"error: {server.address('/ml.zip')}: the server answered 404")
     assert "Traceback" not in done.stderr
     assert raw(workspace) == FILES
+
+
+PACKED = gzip.compress(b"".join(b"{'asin': '%d'}\n" % number for number in range(9999)), mtime=0)
+ARCHIVE = io.BytesIO()
+with zipfile.ZipFile(ARCHIVE, "w") as archive:
+    archive.writestr("pages.json", b'{"1": "page"}' * 99)
+
+
+@pytest.mark.parametrize(("name", "whole"), [("posters.csv.gz", PACKED), ("posters.zip", ARCHIVE.getvalue())])
+def test_a_packed_file_that_came_cut_is_not_kept(workspace: Path, server: Server, name: str, whole: bytes) -> None:
+    # Without a length and a checksum nothing but unpacking tells.
+    address = server.answer(f"/{name}", Answer(whole[: len(whole) // 2], unannounced=True), Answer(whole))
+    params = yaml.safe_load((workspace / "params.yaml").read_text(encoding="utf-8"))
+    params["datasets"]["ml-1m"]["sources"]["posters"] |= {"address": address, "checksum": None}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    done = download(workspace)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {address}: {len(whole) // 2:,} bytes came, which are no whole .{name.rpartition('.')[2]} file")
+    assert "posters" not in raw(workspace)
+    done = download(workspace)
+    assert done.returncode == 0, done.stderr
+    assert raw(workspace)["posters"] == (name, whole)
+    assert len(server.asked(f"/{name}")) == 2
+
+
+def test_a_forgotten_file_is_downloaded_anew(workspace: Path, server: Server) -> None:
+    download(workspace)
+    server.answer("/ml2fb.txt", Answer(b"2\tm.02\r\n"))
+    assert download(workspace).returncode == 0
+    assert raw(workspace) == FILES
+    told = in_workspace(workspace, "mkg4rec", "forget", "ml-1m", "links")
+    assert told.stdout.startswith(f"{server.address('/ml2fb.txt')} is forgotten; `dvc repro --force --single-item download@ml-1m`"), told
+    assert download(workspace).returncode == 0
+    assert raw(workspace) == FILES | {"links": ("ml2fb.txt", b"2\tm.02\r\n")}
+
+
+def test_what_is_not_downloaded_cannot_be_forgotten(workspace: Path) -> None:
+    told = in_workspace(workspace, "mkg4rec", "forget", "ml-1m", "metadata")
+    assert (told.returncode, told.stderr) == (1, "error: ml-1m: there is no metadata to download, its address in params.yaml is null.\n")
 
 
 def test_of_the_dump_the_pipeline_has_its_digest(workspace: Path, server: Server) -> None:
