@@ -92,12 +92,16 @@ class ItemsFile(TableFile):
 
     Attributes:
         page: the text of a web page about the item, or its HTML.
+        year: a whole number; what is none is as if it were not there.
+        genres: with `|` between them, or lists of strings in Parquet.
     """
 
     item: ColumnName
     title: ColumnName | None
     description: ColumnName | None
     page: ColumnName | None = None
+    year: ColumnName | None = None
+    genres: ColumnName | None = None
 
 
 class LinksFile(TableFile):
@@ -127,7 +131,7 @@ class NamesFile(TableFile):
     name: ColumnName
 
 
-_ROLES = {"user", "item", "rating", "time", "title", "description", "page", "entity", "head", "relation", "tail", "name"}
+_ROLES = {"user", "item", "rating", "time", "title", "description", "page", "year", "genres", "entity", "head", "relation", "tail", "name"}
 
 
 class RecBoleSources(Group):
@@ -138,7 +142,7 @@ class RecBoleSources(Group):
     Attributes:
         name: of the data set in RecBole, with which the names of the files begin.
         rating, time: fields of NAME.inter, as in an `InteractionsFile`.
-        title, description, page: fields of NAME.item.
+        title, description, page, year, genres: fields of NAME.item; genres have blanks between them.
         images: a folder of pictures named by item; null for none.
     """
 
@@ -150,6 +154,8 @@ class RecBoleSources(Group):
     title: Header | None
     description: Header | None
     page: Header | None = None
+    year: Header | None = None
+    genres: Header | None = None
     images: LocalPath | None
 
     @property

@@ -167,7 +167,17 @@ of its cover and its description, "" where there is none. Sorted by item_id; no 
 LINKS = Table("links", (_identifier("item_id"), _text("entity")))
 """Which entity each item is, sorted by item_id; of the catalogue's items what the knowledge graph needs to know of it."""
 
-DESCRIBED_ITEMS = Table("described items", (_identifier("item_id"), _text("title"), _text("description"), _text("page")))
+DESCRIBED_ITEMS = Table(
+    "described items",
+    (
+        _identifier("item_id"),
+        _text("title"),
+        _text("description"),
+        _text("page"),
+        Column("year", (pa.int32(),), nullable=True),
+        Column("genres", (pa.list_(pa.string()),)),
+    ),
+)
 """Of a data set that the user brings: what is told of its items, "" where there is nothing, in the order of the file."""
 
 FACTS = Table("facts", (_text("head"), _text("relation"), _text("tail")))

@@ -63,7 +63,9 @@ class Columns:
         if not (is_text(values.type) or pa.types.is_integer(values.type)):
             raise self.error(role, None, f"identifiers are strings or whole numbers, but the column is {values.type}")
         texts = values.cast(pa.string())
-        self.check(role, pc.and_kleene(texts.is_valid(), pc.not_equal(pc.fill_null(texts, ""), "")), "an identifier is missing")
+        filled = pc.fill_null(texts, "")
+        self.check(role, pc.not_equal(pc.utf8_trim_whitespace(filled), ""), "an identifier is missing")
+        self.check(role, pc.invert(pc.match_substring(filled, "\0")), "an identifier has a character that no text has (NUL)")
         return texts
 
     def texts(self, role: str) -> pa.ChunkedArray:

@@ -16,7 +16,7 @@ class OwnFiles:
     Attributes:
         interactions: roles user, item and perhaps rating, time.
         scale: least and greatest rating that can be right.
-        items: roles item and perhaps title, description, page.
+        items: roles item and perhaps title, description, page, year, genres.
         images: a folder.
         links: roles item, entity.
         drop_unlinked: whether an item without a link is left out.
@@ -76,13 +76,14 @@ def _atomic(folder: Path, sources: RecBoleSources) -> OwnFiles:
         chosen = {role: column for role, column in columns.items() if column is not None}
         return TableSource(folder / f"{sources.name}.{kind}", "\t", chosen, typed_header=True)
 
-    items = table("item", item="item_id", title=sources.title, description=sources.description, page=sources.page)
+    told = {role: getattr(sources, role) for role in ("title", "description", "page", "year", "genres")}
+    items = table("item", item="item_id", **told)
     links, triples = table("link", item="item_id", entity="entity_id"), table("kg", head="head_id", relation="relation_id", tail="tail_id")
     has_graph = links.path.exists() or triples.path.exists()
     return OwnFiles(
         interactions=table("inter", user="user_id", item="item_id", rating=sources.rating, time=sources.time),
         scale=_scale(sources.scale),
-        items=items if items.path.exists() or sources.title or sources.description or sources.page else None,
+        items=items if items.path.exists() or any(told.values()) else None,
         images=_folder(folder, sources.images),
         links=links if has_graph else None,
         drop_unlinked=False,

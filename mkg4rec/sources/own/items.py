@@ -1,4 +1,4 @@
-"""Titles, descriptions and web pages of items from a table of one's own, and the pictures of a folder."""
+"""Titles, descriptions, web pages, years and genres of items from a table of one's own, and the pictures of a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mkg4rec.sources.descriptions import Description, Descriptions, cleaned
-from mkg4rec.sources.own.columns import Columns, TableSource, read_columns
+from mkg4rec.sources.own.columns import Columns, TableSource, is_text, read_columns
 from mkg4rec.sources.pages import Pages, pages_of
-from mkg4rec.tables import DESCRIBED_ITEMS
+from mkg4rec.tables import DESCRIBED_ITEMS, untitled
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 """Endings of pictures, in capitals, too."""
@@ -31,14 +31,17 @@ def read_items(source: TableSource | None) -> pa.Table:
     titles = [" ".join(title.split()) for title in _texts(columns, "title")]
     descriptions = [cleaned(text) for text in _texts(columns, "description")]
     texts = {"title": titles, "description": descriptions, "page": _texts(columns, "page")}
-    return pa.table({"item_id": identifiers} | {name: pa.array(values, pa.string()) for name, values in texts.items()})
+    columns_of_texts = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    return pa.table({"item_id": identifiers} | columns_of_texts | {"year": _years(columns), "genres": _genres(columns)})
 
 
 def titled_items(items: pa.Table) -> pa.Table:
-    """The items that have a title, with the columns of `tables.ITEMS`: neither year nor genres are known."""
-    titled = items.filter(pc.not_equal(items["title"], ""))
-    genres = pa.array([[]] * len(titled), pa.list_(pa.string()))
-    return pa.table({"item_id": titled["item_id"], "title": titled["title"], "year": pa.nulls(len(titled), pa.int32()), "genres": genres})
+    """The items of which title, year or genres are known, with the columns of `tables.ITEMS`."""
+    known = pc.or_(pc.not_equal(items["title"], ""), pc.or_(items["year"].is_valid(), pc.greater(pc.list_value_length(items["genres"]), 0)))
+    told = items.filter(known)
+    rows = zip(told["item_id"].to_pylist(), told["title"].to_pylist(), strict=True)
+    titles = pa.array([title or untitled(item) for item, title in rows], pa.string())
+    return pa.table({"item_id": told["item_id"], "title": titles, "year": told["year"], "genres": told["genres"]})
 
 
 def descriptions_of(items: pa.Table) -> Descriptions:
@@ -93,6 +96,32 @@ def find_pictures(folder: Path, items: Sequence[str]) -> Pictures:
 
 def _texts(columns: Columns, role: str) -> list[str]:
     return columns.texts(role).to_pylist() if role in columns else [""] * len(columns)
+
+
+def _years(columns: Columns) -> pa.ChunkedArray | pa.Array:
+    """The years, null where there is none, or what stands there is no whole number from 1 to 9999."""
+    if "year" not in columns:
+        return pa.nulls(len(columns), pa.int32())
+    values = columns.table["year"]
+    if not (is_text(values.type) or pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_null(values.type)):
+        raise columns.error("year", None, f"years are whole numbers, but the column is {values.type}")
+    # As `release_year:float` 1995 is written 1995.0.
+    texts = pc.replace_substring_regex(pc.utf8_trim_whitespace(values.cast(pa.string())), r"\.0*$", "")
+    return pc.if_else(pc.match_substring_regex(texts, "^0*[1-9][0-9]{0,3}$"), texts, None).cast(pa.int32())
+
+
+def _genres(columns: Columns) -> pa.Array:
+    """The genres of each row, each once."""
+    kind = pa.list_(pa.string())
+    if "genres" not in columns:
+        return pa.array([[]] * len(columns), kind)
+    values = columns.table["genres"]
+    if pa.types.is_list(values.type) and is_text(values.type.value_type):
+        lists = values.to_pylist()
+    else:
+        separator = " " if columns.source.typed_header else "|"
+        lists = [text.split(separator) for text in columns.texts("genres").to_pylist()]
+    return pa.array([list(dict.fromkeys(name.strip() for name in names or () if name and name.strip())) for names in lists], kind)
 
 
 def _check_once(columns: Columns, identifiers: list[str]) -> None:

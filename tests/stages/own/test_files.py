@@ -57,6 +57,27 @@ def test_pages_come_from_a_column(workplace: Workplace) -> None:
     assert status["002"]["reason"] == "the source has no page of the item"
 
 
+@pytest.mark.parametrize("parquet", [False, True])
+def test_years_and_genres_come_from_columns(workplace: Workplace, parquet: bool) -> None:
+    told = {"001": (1899, ["War", "Family saga"]), "003": (None, ["War"]), "004": (7, [])}
+    header, *rows = csv_rows((workplace.own / "items.csv").read_text(encoding="utf-8"))
+    of_rows = [told.get(row[0], (None, [])) for row in rows]
+    if parquet:
+        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+        years, genres = zip(*of_rows, strict=True)
+        pq.write_table(pa.table(columns | {"printed": pa.array(years, pa.int16()), "kinds": list(genres)}), workplace.own / "items.parquet")
+        workplace.sources["items"] |= {"file": "items.parquet", "separator": None}
+    else:
+        changed = [[*row, year or "unknown", " | ".join([*genres, *genres])] for row, (year, genres) in zip(rows, of_rows, strict=True)]
+        with (workplace.own / "items.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([[*header, "printed", "kinds"], *changed])
+    workplace.sources["items"] |= {"year": "printed", "genres": "kinds"}
+    workplace.build()
+    catalogue = tables.CATALOGUE.read(LAYOUT.catalogue)
+    found = {row["item_id"]: (row["year"], row["genres"]) for row in catalogue.to_pylist() if row["year"] or row["genres"]}
+    assert found == told
+
+
 def test_without_a_column_of_pages_there_are_none(workplace: Workplace) -> None:
     workplace.build()
     reasons = {row["reason"] for row in tables.MEDIA_STATUS.read(LAYOUT.media_status).to_pylist() if row["modality"] == "web"}

@@ -13,7 +13,7 @@ from tests.stages.own.workplace import LAYOUT, NAME, Workplace
 
 ATOMIC = {
     "inter": "user_id:token\titem_id:token\trating:float\ttimestamp:float\n",
-    "item": "item_id:token\ttitle:token_seq\tdescription:token_seq\n",
+    "item": "item_id:token\ttitle:token_seq\tdescription:token_seq\trelease_year:token\tclass:token_seq\n",
     "kg": "head_id:token\trelation_id:token\ttail_id:token\n",
     "link": "item_id:token\tentity_id:token\n",
 }
@@ -26,7 +26,12 @@ def atomic(workplace: Workplace) -> Workplace:
     workplace.own.mkdir(parents=True)
     rows: dict[str, list[tuple[object, ...]]] = {
         "inter": [(user, item, 4.5, 10 * ord(user) + int(item)) for user in "abc" for item in ("01", "1", "2", "30")],
-        "item": [("01", 'The "first" one', "Long ago"), ("1", "Second", ""), ("2", "N/A", "x"), ("30", '"Quoted" from the start', "y z")],
+        "item": [
+            ("01", 'The "first" one', "Long ago", "1995", "Drama Sci-Fi Drama"),
+            ("1", "Second", "", "V", ""),
+            ("2", "", "x", "1996.0", "War"),
+            ("30", '"Quoted" from the start', "y z", "", ""),
+        ],
         "kg": [("m.a", "likes", "m.x"), ("m.b", "likes", "m.x"), ("m.x", "in", "m.y"), ("m.y", "in", "m.z"), ("m.c", "next to", "m.a")],
         "link": [("01", "m.a"), ("1", "m.b"), ("2", "m.c")],
     }
@@ -36,7 +41,7 @@ def atomic(workplace: Workplace) -> Workplace:
             csv.writer(file, delimiter="\t", lineterminator="\n").writerows(values)
     workplace.sources.clear()
     workplace.sources.update(format="recbole", name="tiny", rating="rating", time="timestamp", scale=[0.5, 5.0])
-    workplace.sources.update(title="title", description="description", images=None)
+    workplace.sources.update(title="title", description="description", year="release_year", genres="class", images=None)
     workplace.dataset["kg"] |= {"hops": None, "min_entity_triplets": 1, "min_relation_triplets": 1}
     workplace.dataset["media"]["max_missing_descriptions"] = 0.5
     workplace.params["split"] |= {"valid": 0.25, "test": 0.25}
@@ -50,7 +55,12 @@ def test_a_round_trip_keeps_interactions_links_and_triples(atomic: Workplace) ->
     for kind in ("kg", "link"):
         assert _atomic_rows(written, kind) == _atomic_rows(given, kind)
     assert _atomic_rows(written, "inter") == _atomic_rows(given, "inter")
-    assert {row[:2] for row in _atomic_rows(written, "item")} == {row[:2] for row in _atomic_rows(given, "item")}
+    assert _atomic_rows(written, "item") == {
+        ("01", 'The "first" one', "1995", "Drama Sci-Fi", "Long ago"),
+        ("1", "Second", "", "", ""),
+        ("2", "item 2", "1996", "War", "x"),
+        ("30", '"Quoted" from the start', "", "", "y z"),
+    }
     parts = [_atomic_rows(written, f"{part}.inter") for part in ("train", "valid", "test")]
     assert set.union(*parts) == _atomic_rows(given, "inter")
     assert sum(map(len, parts)) == 12
@@ -58,7 +68,7 @@ def test_a_round_trip_keeps_interactions_links_and_triples(atomic: Workplace) ->
     # What was written is read again, and comes out the same.
     shutil.rmtree(atomic.own)
     shutil.copytree(Path("out") / NAME, atomic.own)
-    atomic.sources["name"] = NAME
+    atomic.sources |= {"name": NAME, "year": "year", "genres": "genres"}
     atomic.build()
     recbole.write(built_dataset(LAYOUT), Path("again") / NAME)
     for path in (Path("out") / NAME).iterdir():
@@ -81,7 +91,7 @@ def test_an_item_without_a_link_stays_without_facts(atomic: Workplace) -> None:
 def test_interactions_alone_are_a_data_set(atomic: Workplace) -> None:
     for kind in ("item", "kg", "link"):
         (atomic.own / f"tiny.{kind}").unlink()
-    atomic.sources |= {"title": None, "description": None}
+    atomic.sources |= {"title": None, "description": None, "year": None, "genres": None}
     atomic.build()
     assert len(tables.INTERACTIONS.read(LAYOUT.positives)) == 12
 
