@@ -107,7 +107,7 @@ with zipfile.ZipFile(ARCHIVE, "w") as archive:
     archive.writestr("pages.json", b'{"1": "page"}' * 99)
 
 
-@pytest.mark.parametrize(("name", "whole"), [("posters.csv.gz", PACKED), ("posters.zip", ARCHIVE.getvalue())])
+@pytest.mark.parametrize(("name", "whole"), [("posters.csv.gz", PACKED), ("posters.zip", ARCHIVE.getvalue())], ids=["gzip", "zip"])
 def test_a_packed_file_that_came_cut_is_not_kept(workspace: Path, server: Server, name: str, whole: bytes) -> None:
     # Without a length and a checksum nothing but unpacking tells.
     address = server.answer(f"/{name}", Answer(whole[: len(whole) // 2], unannounced=True), Answer(whole))
