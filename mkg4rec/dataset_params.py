@@ -4,6 +4,7 @@ Those of a data set that the user brings name local files (`mkg4rec.own_params`)
 """
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -188,6 +189,7 @@ class Encoder(Group):
     """The CLIP model: an open_clip architecture, its weights by tag, or null to train it on the catalogue.
 
     Attributes:
+        pretrained: the tag, or a folder within `own/` with an encoder that the pipeline made before.
         title_as_text: whether an item without a description is embedded by its title and genres, or has no text.
     """
 
@@ -199,6 +201,23 @@ class Encoder(Group):
     batch_size: Annotated[Count, Field(ge=2)]
     learning_rate: Annotated[float, Field(gt=0)]
     seed: Seed
+
+    @property
+    def training_epochs(self) -> int:
+        """How often it goes through the catalogue's posters and texts."""
+        return self.epochs if self.pretrained is None else self.adapt_epochs
+
+    @property
+    def kept_folder(self) -> Path | None:
+        """The folder within `own/`; None where the weights are published or new."""
+        return Path(self.pretrained) if self.pretrained is not None and "/" in self.pretrained else None
+
+    @model_validator(mode="after")
+    def _be_kept_within_own(self) -> Self:
+        folder = self.kept_folder
+        if folder is not None and (folder.parts[0] != "own" or ".." in folder.parts):
+            raise ValueError(f"encoder.pretrained: {self.pretrained!r} is neither a tag nor a folder within own/, such as own/demo/encoder")
+        return self
 
 
 class DatasetKg(Group):

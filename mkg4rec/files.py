@@ -1,6 +1,7 @@
 """Writing so that a reader never meets half a file (write beside, then rename), and where caches lie."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -52,6 +53,19 @@ def explaining_full_disk(path: Path) -> Iterator[None]:
             f"{path}: no space left on the device while writing; nothing was kept. "
             "Free some space, or point TMPDIR and the caches to a larger disk, and run again."
         ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        PipelineError: there is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise PipelineError(f"{path}: there is no such file; `dvc repro` makes it.") from error
 
 
 def cache_folder(kind: str, variable: str, environment: Mapping[str, str] = os.environ) -> Path:

@@ -1,4 +1,4 @@
-"""Make the CLIP model of a data set: published weights, or a small model trained on the catalogue's own posters and texts.
+"""Make the CLIP model of a data set: published weights, those of an earlier encoder, or a small model trained on the catalogue itself.
 
 Where no two items have both, it is trained on the texts alone.
 """
@@ -8,11 +8,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from mkg4rec import params
+from mkg4rec.dataset_params import Encoder as EncoderParams
 from mkg4rec.device import choose_device, seed_everything
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.contents import item_posters, item_texts, pairs
 from mkg4rec.features.contrastive import FEWEST_PAIRS, Epoch, train, train_on_texts
-from mkg4rec.features.encoder import Encoder, create, download
+from mkg4rec.features.encoder import Encoder, create, download, load
 from mkg4rec.files import replacing
 from mkg4rec.tables import CATALOGUE, DESCRIPTIONS, POSTERS
 from stages import run
@@ -28,21 +29,19 @@ def main(dataset: str) -> None:
     layout = Layout(dataset)
     seed_everything(chosen.seed)
     if chosen.pretrained is None:
-        encoder = create(chosen.model)
-        epochs, learning_rate = chosen.epochs, chosen.learning_rate
+        encoder, learning_rate = create(chosen.model), chosen.learning_rate
     else:
-        encoder = _download(dataset, chosen.model, chosen.pretrained)
-        epochs, learning_rate = chosen.adapt_epochs, chosen.learning_rate * _ADAPTATION
+        encoder, learning_rate = _pretrained(dataset, chosen, chosen.pretrained), chosen.learning_rate * _ADAPTATION
     log: list[Epoch] = []
-    if epochs:
+    if chosen.training_epochs:
         texts = item_texts(CATALOGUE.read(layout.catalogue), DESCRIPTIONS.read(layout.descriptions), chosen.title_as_text)
         examples = pairs(item_posters(POSTERS.read(layout.posters)), texts)
         device = choose_device(settings.embed.device)
         if len(examples) >= FEWEST_PAIRS or chosen.pretrained is not None:
-            log = train(encoder, examples, epochs, chosen.batch_size, learning_rate, device)
+            log = train(encoder, examples, chosen.training_epochs, chosen.batch_size, learning_rate, device)
             learned = f"{len(examples)} pairs"
         elif texts:
-            log = train_on_texts(encoder, list(texts.values()), epochs, chosen.batch_size, learning_rate, device)
+            log = train_on_texts(encoder, list(texts.values()), chosen.training_epochs, chosen.batch_size, learning_rate, device)
             learned = f"{len(examples)} pairs of poster and text, so trained on {len(texts)} texts alone"
         else:
             learned = "no texts, without which there is nothing to learn: the weights stay as they are"
@@ -54,9 +53,17 @@ def main(dataset: str) -> None:
         _write_log(log, folder / "log.csv")
 
 
-def _download(dataset: str, model: str, tag: str) -> Encoder:
+def _pretrained(dataset: str, chosen: EncoderParams, weights: str) -> Encoder:
+    """Published by the tag `weights`, or in that folder."""
+    if chosen.kept_folder is not None:
+        encoder = load(chosen.kept_folder)
+        if encoder.architecture.name != chosen.model:
+            raise PipelineError(
+                f"{weights}: it has a {encoder.architecture.name}, where encoder.model is {chosen.model}. Correct one of them."
+            )
+        return encoder
     try:
-        return download(model, tag)
+        return download(chosen.model, weights)
     except PipelineError as error:
         key = f"datasets.{dataset}.encoder"
         raise PipelineError(

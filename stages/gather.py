@@ -6,14 +6,12 @@ settings of training that concern it, and the digests of its code and of the gra
 `train` depends on its own model's file.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mkg4rec import params
-from mkg4rec.errors import PipelineError
-from mkg4rec.files import replacing
+from mkg4rec.files import replacing, sha256_of
 from mkg4rec.group import MEMBERS
 from mkg4rec.imports import ROOT, imported_files
 from mkg4rec.models import registry
@@ -39,8 +37,8 @@ def main(dataset: str) -> None:
             gathered = {
                 "hyperparameters": values,
                 "train": {key: value for key, value in training.items() if key in concerning(model)},
-                "inputs": {path.as_posix(): _digest(path) for path in files},
-                "code": {path.as_posix(): _digest(ROOT / path) for path in sorted(imported_files(map(registry.file, models)))},
+                "inputs": {path.as_posix(): sha256_of(path) for path in files},
+                "code": {path.as_posix(): sha256_of(ROOT / path) for path in sorted(imported_files(map(registry.file, models)))},
             }
             (folder / layout.gathered(name).name).write_text(json.dumps(gathered, indent=2) + "\n", encoding="utf-8")
     print(f"{dataset}: inputs of {', '.join(settings.run.models)}")
@@ -72,13 +70,6 @@ def concerning(model: type[Model]) -> set[str]:
     if issubclass(model, Neural):
         return set(Train.model_fields)
     return {"device", "seed"} if model.draws else {"device"}
-
-
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError as error:
-        raise PipelineError(f"{path}: there is no such file; `dvc repro` makes it.") from error
 
 
 if __name__ == "__main__":

@@ -142,6 +142,11 @@ class Layout:
         """A folder: weights.safetensors, architecture.json, training log."""
         return self.data / "encoder"
 
+    @property
+    def encoder_inputs(self) -> Path:
+        """What the encoder is made from, as JSON."""
+        return self.data / "encoder_inputs.json"
+
     def features(self, modality: str) -> Path:
         return self.data / "features" / f"{modality}.parquet"
 

@@ -6,7 +6,6 @@ where a picture lies near its caption. The models are those of open_clip
 """
 
 import difflib
-import hashlib
 import json
 import pickle
 from collections.abc import Mapping
@@ -38,6 +37,7 @@ from mkg4rec.errors import PipelineError
 from mkg4rec.features.chunks import POOLING
 from mkg4rec.features.contents import Content
 from mkg4rec.features.provenance import Provenance
+from mkg4rec.files import sha256_of
 from mkg4rec.media.images import FORMATS, as_shown
 from mkg4rec.tables import Modality
 
@@ -213,8 +213,7 @@ def load(folder: Path) -> Encoder:
 
 def weights_sha256(folder: Path) -> str:
     """sha256 of the weights of the encoder in `folder`."""
-    with (folder / _WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(folder / _WEIGHTS)
 
 
 def create(name: str) -> Encoder:

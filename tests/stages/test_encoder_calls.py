@@ -1,20 +1,24 @@
 """How many contents go through the encoder when a catalogue changes: counted where they do."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from mkg4rec.errors import PipelineError
 from mkg4rec.features.contents import Content
 from mkg4rec.features.encoder import Encoder
 from mkg4rec.tables import Modality
-from stages import embed, encoder
+from stages import embed, encoder, encoder_inputs
 from tests.stages.test_encoder_embed import ITEMS, LAYOUT, place, set_encoder, write_contents
 
 __all__ = ["place"]
 
 NEW_ITEMS = list(range(40, 50))
+KEPT = "own/demo/encoder"
 
 
 @pytest.fixture
@@ -82,3 +86,53 @@ def test_a_new_encoder_leaves_the_old_vectors_to_go_back_to(calls: Callable[[], 
     encoder.main("demo")
     assert calls() == {}
     assert {modality: pq.read_table(LAYOUT.features(modality)) for modality in Modality} == before
+
+
+@pytest.mark.usefixtures("place")
+def test_a_kept_encoder_is_the_same_after_a_new_poster(calls: Callable[[], Counter[Modality]]) -> None:
+    encoder.main("demo")
+    calls()
+    shutil.copytree(LAYOUT.encoder, KEPT)
+    set_encoder(pretrained=KEPT)
+    before = inputs()
+    encoder.main("demo")
+    assert calls() == {}
+    write_contents([*ITEMS, *NEW_ITEMS], redrawn=14)
+    assert inputs() == before
+    assert calls() == {Modality.VISUAL: 11, Modality.TEXT: 10, Modality.WEB: 10}
+    # What is in the folder counts.
+    shutil.copy("params.yaml", KEPT)
+    assert inputs() != before
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("values", "follows"),
+    [({"pretrained": None}, True), ({"pretrained": "laion2b"}, False), ({"pretrained": "laion2b", "adapt_epochs": 1}, True)],
+)
+def test_an_encoder_follows_the_contents_that_it_is_trained_on(values: dict[str, object], follows: bool) -> None:
+    set_encoder(**values)
+    before = inputs()
+    write_contents(ITEMS, redrawn=14)
+    assert (inputs() != before) is follows
+
+
+@pytest.mark.usefixtures("place")
+def test_what_cannot_be_kept_is_told() -> None:
+    set_encoder(pretrained=KEPT)
+    with pytest.raises(PipelineError, match="own/demo/encoder: there is no encoder"):
+        inputs()
+    set_encoder(pretrained="data/demo/encoder")
+    with pytest.raises(PipelineError, match="neither a tag nor a folder within own/"):
+        inputs()
+    set_encoder(pretrained=None)
+    encoder.main("demo")
+    shutil.copytree(LAYOUT.encoder, KEPT)
+    set_encoder(pretrained=KEPT, model="ViT-B-32")
+    with pytest.raises(PipelineError, match=r"own/demo/encoder: it has a catalogue-clip, where encoder.model is ViT-B-32"):
+        encoder.main("demo")
+
+
+def inputs() -> str:
+    encoder_inputs.main("demo")
+    return Path(LAYOUT.encoder_inputs).read_text(encoding="utf-8")
