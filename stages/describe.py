@@ -30,7 +30,8 @@ def _folders(settings: Params, layout: Layout) -> list[Path]:
     of_models += [layout.per_user(model, seed).parent for model in wanted.models for seed in wanted.repeats]
     of_models += [layout.cold_per_user(model, seed).parent for model in wanted.cold for seed in (None, *wanted.repeats)]
     of_models += [layout.sparsity_per_user(model, percentage).parent for model in wanted.sparsity for percentage in wanted.percentages]
-    return [*layout.data.iterdir(), *of_models]
+    # Of a data set that the user brings, what was downloaded are tables, too.
+    return [*layout.data.iterdir(), *(layout.data / "raw").glob("*"), *of_models]
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from mkg4rec.tables import PER_USER
+from mkg4rec.tables import FACTS, PER_USER
 from stages import describe
 from stages.layout import Layout
 from tests.conftest import ROOT
 
 
-def test_results_of_repeats_cold_items_and_less_data_are_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_repeats_cold_items_and_less_data_and_brought_tables_are_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings["run"] |= {"models": ["ease"], "repeats": [3], "cold": ["ease"], "sparsity": ["ease"], "percentages": [30]}
@@ -25,5 +25,7 @@ def test_results_of_repeats_cold_items_and_less_data_are_described(tmp_path: Pat
     left = [layout.per_user("popularity"), layout.cold_per_user("ease", 4), layout.sparsity_per_user("ease", 10)]
     for path in (*asked, *left):
         PER_USER.write(pa.schema(list(types.items())).empty_table(), path)
+    brought = layout.brought("triples", FACTS)
+    FACTS.write(FACTS.without_rows(), brought)
     describe.main("demo")
-    assert set(layout.schemas.rglob("*.json")) == {layout.schema(path) for path in asked}
+    assert set(layout.schemas.rglob("*.json")) == {layout.schema(path) for path in (*asked, brought)}
