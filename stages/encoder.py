@@ -47,6 +47,8 @@ def main(dataset: str) -> None:
             learned = "no texts, without which there is nothing to learn: the weights stay as they are"
         told = f", {len(log)} epochs, loss {log[0].loss:.3f} → {log[-1].loss:.3f}" if log else ""
         print(f"{encoder.name}: {learned}{told}")
+    else:
+        print(f"{encoder.name}: weights as they came from {chosen.pretrained}")
     with replacing(layout.encoder) as folder:
         folder.mkdir()
         encoder.save(folder)

@@ -12,7 +12,9 @@ from stages.layout import Layout
 from tests.conftest import ROOT
 
 
-def test_results_of_repeats_cold_items_and_less_data_and_brought_tables_are_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_repeats_cold_items_and_less_data_and_brought_tables_are_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     settings = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     settings["run"] |= {"models": ["ease"], "repeats": [3], "cold": ["ease"], "sparsity": ["ease"], "percentages": [30]}
