@@ -28,7 +28,8 @@ def add_features_command(commands: "argparse._SubParsersAction[argparse.Argument
 
     action = actions.add_parser("verify", help="hold the stored vectors against posters, texts and encoder; exit code 1 where they differ")
     action.add_argument("dataset", metavar="DATASET")
-    action.set_defaults(run=lambda arguments: _features().verify_features(arguments.dataset))
+    action.add_argument("--all", action="store_true", dest="everything", help="embed all contents again, not a sample of each modality")
+    action.set_defaults(run=lambda arguments: _features().verify_features(arguments.dataset, arguments.everything))
 
     action = actions.add_parser("merge", help="several stores of the same encoder as one")
     action.add_argument("stores", nargs="+", type=Path, metavar="STORE", help="Parquet files of one modality")

@@ -1,7 +1,6 @@
 """`mkg4rec features`: look at the stored vectors, take some out, hold them against their inputs, put stores together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,20 +10,37 @@ from mkg4rec import params
 from mkg4rec.device import choose_device, choose_precision
 from mkg4rec.errors import PipelineError
 from mkg4rec.features import slices
-from mkg4rec.features.cache import VectorCache, default_folder
+from mkg4rec.features.cache import FOLDER_VARIABLE, VectorCache, default_folder
 from mkg4rec.features.contents import ContentRow, ItemId
-from mkg4rec.features.encoder import load, weights_sha256
+from mkg4rec.features.embedding import choose_batch_size
+from mkg4rec.features.encoder import Encoder, load, weights_sha256
 from mkg4rec.features.inventory import summarize_cache, summarize_store
 from mkg4rec.features.pages import PageCaches, page_chunks
 from mkg4rec.features.provenance import Provenance
+from mkg4rec.features.recomputation import embed_again
 from mkg4rec.features.store import read_features
-from mkg4rec.features.verification import Parts, explain, verify
+from mkg4rec.features.verification import (
+    STALE,
+    TOLERANCES,
+    MismatchingRow,
+    Parts,
+    WrongVectors,
+    explain,
+    require_sound,
+    verify,
+    wrong_vectors,
+)
 from mkg4rec.features.warming import warm
 from mkg4rec.tables import CATALOGUE, FEATURES, Modality
 from stages.embed import read_contents
 from stages.layout import Layout
 
 SHOWN_MISMATCHES = 20
+
+SAMPLE = 32
+"""Contents of a modality that `verify` embeds again: a batch on a CPU."""
+
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 _MADE = ("modality", "encoder", "weights", "precision", "D")
 
@@ -52,36 +68,47 @@ def list_features(datasets: Sequence[str]) -> None:
         )
 
 
-def verify_features(dataset: str) -> None:
+def verify_features(dataset: str, everything: bool) -> None:
     """Print for each modality whether the stored vectors are those of the inputs.
+
+    Args:
+        everything: whether all contents are embedded again, and not a sample of each modality.
 
     Raises:
         PipelineError: they are not.
     """
-    title_as_text = params.load().dataset(dataset).encoder.title_as_text
+    settings = params.load()
+    title_as_text = settings.dataset(dataset).encoder.title_as_text
     layout = Layout(dataset)
     catalogue = CATALOGUE.read(layout.catalogue)
     encoder, weights = load(layout.encoder), weights_sha256(layout.encoder)
-    wrong = 0
+    found: list[MismatchingRow] = []
+    same_encoder = True
     for modality in Modality:
         path = layout.features(modality)
         table, recorded = read_features(path)
         # The precision is the store's own: features made on a GPU are right on a CPU, too.
-        current = replace(encoder.provenance(modality, weights, torch.float32), precision=recorded.precision)
-        differences = recorded.differences(current)
-        mismatches = verify(table, read_contents(modality, catalogue, layout, title_as_text))
-        wrong += len(differences) + len(mismatches)
-        print(f"{path}: {len(table):,} rows, {len(mismatches):,} mismatching{''.join(f'; {difference}' for difference in differences)}")
-        for mismatch in mismatches[:SHOWN_MISMATCHES]:
-            print(f"  {mismatch}")
-        if len(mismatches) > SHOWN_MISMATCHES:
-            print(f"  and {len(mismatches) - SHOWN_MISMATCHES:,} more")
-    if wrong:
-        raise PipelineError(f"{dataset}: the features are not those of their inputs; `dvc repro embed@{dataset}` makes them anew.")
+        differences = recorded.differences(encoder.provenance(modality, weights, _PRECISIONS.get(recorded.precision, torch.float32)))
+        inputs = read_contents(modality, catalogue, layout, title_as_text)
+        mismatches = verify(table, inputs)
+        again = "none"
+        if not differences:
+            named = {row.key for row in mismatches}
+            sound = [row for row in inputs if row.key not in named]
+            vectors = _wrong_vectors(table, sound, encoder, recorded, settings.embed, None if everything else SAMPLE)
+            mismatches += vectors.rows
+            again = f"{vectors.embedded:,} of {vectors.contents:,} contents"
+        same_encoder = same_encoder and not differences
+        found += mismatches
+        said = "".join(f"; {difference}" for difference in differences)
+        print(f"{path}: {len(table):,} rows, {again} embedded again, {len(mismatches):,} mismatching{said}")
+        _print_mismatches(mismatches)
+    if found or not same_encoder:
+        raise PipelineError(f"{dataset}: the features are not those of their inputs; {_mending(dataset, found)}")
 
 
 def explain_item(dataset: str, item: str) -> None:
-    """Print for each modality whether the item, or attribute entity, would be embedded again, and why.
+    """Print for each modality whether the item, or attribute entity, would be embedded again from what is built, and why.
 
     Raises:
         PipelineError: the data set has no such item and no such entity.
@@ -98,16 +125,18 @@ def explain_item(dataset: str, item: str) -> None:
     if not found:
         raise PipelineError(f"{dataset}: no item of the catalogue and no attribute entity with a name is {item!r}.")
     for modality, row in found.items():
-        table, recorded = read_features(layout.features(modality))
+        path = layout.features(modality)
+        features = read_features(path) if path.exists() else None
         current = encoder.provenance(modality, weights, precision)
         cache, parts = VectorCache(default_folder(), current), None
         if modality is Modality.WEB and row.content:
             chunks, _ = page_chunks(encoder, row.content)
             parts = Parts(chunks, PageCaches.of(default_folder(), encoder, weights, precision).chunks)
-        explanation = explain(row, table, recorded, current, cache, layout.features(modality), parts)
+        explanation = explain(row, features, current, cache, path, parts)
         print(f"{modality}: {'would be embedded again' if explanation.embedded else 'would not be embedded again'}")
         for reason in explanation.reasons:
             print(f"  {reason}")
+    print(f"this is of {layout.data} as it was built; `dvc status` tells what has changed since, and `dvc repro` follows it")
 
 
 def export_features(dataset: str, modality: Modality, output: Path, items: Sequence[str], only_items: bool, only_present: bool) -> None:
@@ -134,9 +163,11 @@ def merge_features(stores: Sequence[Path], output: Path, last_wins: bool) -> Non
     """Write the rows of all `stores` to the Parquet file `output`.
 
     Raises:
-        PipelineError: they do not go together, or `output` is a folder.
+        PipelineError: they do not go together, one has a faulty row, or `output` is a folder.
     """
     _check_output(output)
+    for store in stores:
+        require_sound(read_features(store)[0], store)
     table, provenance = slices.merge(stores, last_wins)
     FEATURES.write(table, output, provenance.to_metadata())
     print(f"{output}: {len(table):,} rows of {len(stores)} stores, {output.stat().st_size:,} bytes")
@@ -154,6 +185,39 @@ def warm_cache(datasets: Sequence[str]) -> None:
         for modality in Modality:
             path = Layout(dataset).features(modality)
             print(f"{path}: {warm(path, default_folder()):,} vectors put into {default_folder()}")
+
+
+def _wrong_vectors(
+    table: pa.Table, rows: Sequence[ContentRow], encoder: Encoder, provenance: Provenance, settings: params.Embed, most: int | None
+) -> WrongVectors:
+    """As `wrong_vectors`, embedded where and in batches as the stage embed does, in the precision of the stored vectors."""
+    device = choose_device(settings.device)
+    batch_size, precision = choose_batch_size(settings.batch_size, device), _PRECISIONS[provenance.precision]
+    return wrong_vectors(
+        table,
+        rows,
+        lambda contents: embed_again(encoder, provenance.modality, contents, batch_size, device, precision),
+        TOLERANCES[provenance.precision],
+        most,
+    )
+
+
+def _print_mismatches(mismatches: Sequence[MismatchingRow]) -> None:
+    for mismatch in mismatches[:SHOWN_MISMATCHES]:
+        print(f"  {mismatch}")
+    if len(mismatches) > SHOWN_MISMATCHES:
+        print(f"  and {len(mismatches) - SHOWN_MISMATCHES:,} more")
+
+
+def _mending(dataset: str, found: Sequence[MismatchingRow]) -> str:
+    """What to do about features that are wrong."""
+    # Where no input has changed, DVC has no reason to run the stage, and what the stage takes from the cache may be what is wrong.
+    if all(row.mismatch in STALE for row in found):
+        return f"`dvc repro embed@{dataset}` makes them anew."
+    return (
+        f"`{FOLDER_VARIABLE}=FOLDER dvc repro --force --single-item embed@{dataset}` with an empty FOLDER makes them anew. "
+        f"Wrong vectors may also be in the cache, {default_folder()}."
+    )
 
 
 def _check_output(path: Path) -> None:

@@ -65,14 +65,28 @@ def write_features(path: Path, rows: FeatureRows, provenance: Provenance) -> Non
 
 
 def read_features(path: Path) -> tuple[pa.Table, Provenance]:
-    """The rows of the file `path` and how they were made.
+    """The rows of the file `path` and how they were made; `vector` is a fixed_size_list, however the file's writer has its lists.
 
     Raises:
-        PipelineError: no such file, or not one of features.
+        PipelineError: no such file, or not one of features, or its vectors are not as long as its metadata says.
     """
     table = FEATURES.read(path)
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    return table, Provenance.from_metadata(metadata, path)
+    provenance = Provenance.from_metadata(metadata, path)
+    return _with_fixed_lists(table, provenance.dimension, path), provenance
+
+
+def _with_fixed_lists(table: pa.Table, dimension: int, path: Path) -> pa.Table:
+    """The table with vectors of the type that `write_features` gives them, and with all columns nullable."""
+    present = table["vector"].drop_null()
+    lengths = sorted(pc.unique(pc.list_value_length(present)).to_pylist())
+    if lengths not in ([], [dimension]):
+        found = lengths[0] if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+        raise PipelineError(f"{path}: its vectors have {found} numbers, and {dimension} by its metadata; make it again.")
+    type_ = pa.list_(pa.float32(), dimension)
+    vectors = table["vector"].cast(type_) if lengths else pa.nulls(len(table), type_)
+    # Tables of several writers become one only where columns are alike, also in whether a value may be missing.
+    return pa.table({**{name: table[name] for name in table.column_names}, "vector": vectors}, metadata=table.schema.metadata)
 
 
 def read_aligned(path: Path, entities: pa.Table) -> FeatureMatrix:

@@ -1,9 +1,14 @@
 """`mkg4rec features` on a small catalogue that is embedded for real."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
+from safetensors import numpy as safetensors
 
 from mkg4rec.tables import FEATURES
 from stages import embed, encoder
@@ -11,6 +16,8 @@ from tests.commands.command_line import Command, command
 from tests.stages.test_encoder_embed import ITEMS, LAYOUT, place, write_contents
 
 __all__ = ["place"]
+
+FIXED = pa.list_(pa.float32(), 512)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +58,75 @@ def test_right_features_are_verified_and_wrong_ones_named(features: Command) -> 
     write_contents([*ITEMS, 30], redrawn=14, rewritten=21)
     said = features("verify", "demo", code=1)
     assert "item 14: its content is another one than was embedded\n" in said
-    assert "web.parquet: 12 rows, 2 mismatching\n  item 21: its content is another one than was embedded\n" in said
+    assert (
+        "web.parquet: 12 rows, 4 of 4 contents embedded again, 2 mismatching\n  item 21: its content is another one than was embedded\n"
+        in said
+    )
     assert said.count("item 30: the features have no row for it\n") == 3
     assert said.endswith("error: demo: the features are not those of their inputs; `dvc repro embed@demo` makes them anew.\n")
+
+
+def put_vectors(vectors: list[list[float] | None], form: pa.DataType) -> None:
+    """Into the features of the texts, in place of what they have."""
+    path = LAYOUT.features("text")
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(3, "vector", pa.array(vectors, form)).replace_schema_metadata(table.schema.metadata), path)
+
+
+def text_vectors() -> list[list[float] | None]:
+    vectors: list[list[float] | None] = FEATURES.read(LAYOUT.features("text"))["vector"].to_pylist()
+    return vectors
+
+
+def test_vectors_of_other_contents_are_found_by_embedding_again(features: Command, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mkg4rec.commands.features.SAMPLE", 3)
+    vectors = text_vectors()
+    put_vectors([vector and [-value for value in vector] for vector in vectors], FIXED)
+    before = sorted(place.rglob("*"))
+    assert features("warm", "demo").count(" 0 vectors put into ") == 3
+    said = features("verify", "demo", code=1)
+    assert "text.parquet: 13 rows, 3 of 12 contents embedded again, 3 mismatching" in said
+    assert "visual.parquet: 12 rows, 3 of 11 contents embedded again, 0 mismatching\n" in said
+    assert "FEATURE_CACHE=FOLDER dvc repro --force --single-item embed@demo` with an empty FOLDER makes them anew." in said
+    whole = features("verify", "demo", "--all", code=1)
+    assert "text.parquet: 13 rows, 12 of 12 contents embedded again, 12 mismatching\n" in whole
+    assert whole.count(": its vector is not what the encoder makes of its content\n") == 12
+    assert sorted(place.rglob("*")) == before, "nothing is cached"
+
+
+def test_neither_batch_size_nor_a_wrong_cache_changes_the_verdict(features: Command, place: Path) -> None:
+    (folder,) = (place / "cache").glob("*-text-*")
+    for shard in folder.glob("*.safetensors"):
+        tensors = safetensors.load(shard.read_bytes())
+        turned = safetensors.save(tensors | {"vectors": -tensors["vectors"]})
+        shard.unlink()
+        (folder / f"{hashlib.sha256(turned).hexdigest()}.safetensors").write_bytes(turned)
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["embed"]["batch_size"] = 5
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert features("verify", "demo", "--all").count(" 0 mismatching\n") == 3
+
+
+def test_lists_of_any_length_are_read_and_merged(features: Command) -> None:
+    features("export", "demo", "text", "fixed.parquet", "--items", "14", "10")
+    put_vectors(text_vectors(), pa.list_(pa.float32()))
+    assert features("verify", "demo").count(" 0 mismatching\n") == 3
+    assert " 13 rows of 2 stores" in features("merge", "fixed.parquet", str(LAYOUT.features("text")), "--output", "all.parquet")
+    put_vectors([vector and vector[:-1] for vector in text_vectors()], pa.list_(pa.float32()))
+    for arguments in (("verify", "demo"), ("merge", str(LAYOUT.features("text")), "--output", "all.parquet")):
+        said = features(*arguments, code=1).splitlines()[-1]
+        assert said == f"error: {LAYOUT.features('text')}: its vectors have 511 numbers, and 512 by its metadata; make it again."
+
+
+def test_a_faulty_store_is_not_merged(features: Command, place: Path) -> None:
+    features("export", "demo", "text", "sound.parquet")
+    vectors = text_vectors()
+    put_vectors([[float("nan")] * 512, None, *vectors[2:]], FIXED)
+    store = LAYOUT.features("text")
+    said = features("merge", "sound.parquet", str(store), "--output", "all.parquet", code=1)
+    named = "item 10: its vector is not finite (and 1 more such row)"
+    assert said == f"error: {store}: {named}; make the file again, or leave it out.\n"
+    assert not (place / "all.parquet").exists()
 
 
 def test_features_of_another_encoder_are_wrong(features: Command) -> None:
@@ -69,6 +142,9 @@ def test_an_item_is_explained(features: Command, place: Path) -> None:
     kept = "would not be embedded again\n  the cache has the vector of this content"
     assert features("explain", "demo", "14").count(kept) == 3
     assert features("explain", "demo", "m.y").startswith(f"text: {kept}")
+    assert features("explain", "demo", "14").endswith(
+        "\nthis is of data/demo as it was built; `dvc status` tells what has changed since, and `dvc repro` follows it\n"
+    )
     assert "visual: would not be embedded again\n  it has no content in this modality" in features("explain", "demo", "12")
     assert "is '99'" in features("explain", "demo", "99", code=1)
     write_contents(ITEMS, redrawn=14)
@@ -87,6 +163,15 @@ def test_a_page_is_there_where_all_its_chunks_are(features: Command, place: Path
     said = features("explain", "demo", "14")
     assert "web: would not be embedded again\n  the cache has no vector of this content" in said
     assert "the cache has the vectors of 2 of its 2 chunks: " in said
+
+
+def test_an_item_is_explained_before_there_are_features(features: Command, place: Path) -> None:
+    LAYOUT.features("text").unlink()
+    said = features("explain", "demo", "14")
+    assert f"text: would not be embedded again\n  there are no features yet: {LAYOUT.features('text')}\n  the cache has the vector" in said
+    assert said.count("there are no features yet") == 1
+    shutil.rmtree(place / "cache")
+    assert f"text: would be embedded again\n  there are no features yet: {LAYOUT.features('text')}\n" in features("explain", "demo", "14")
 
 
 def test_after_a_pull_only_what_is_new_is_embedded(features: Command, place: Path, capsys: pytest.CaptureFixture[str]) -> None:

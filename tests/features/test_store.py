@@ -9,7 +9,7 @@ import torch
 
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.provenance import Provenance
-from mkg4rec.features.store import FeatureRows, read_aligned, read_features, write_features
+from mkg4rec.features.store import FeatureRows, read_aligned, read_features, read_items, write_features
 from mkg4rec.tables import ENTITIES, Modality
 
 PROVENANCE = Provenance(Modality.TEXT, "model/tag", "ab" * 32, '{"version": 1}', "float32", 3)
@@ -87,3 +87,42 @@ def test_a_file_without_provenance_is_an_error(path: Path) -> None:
     pq.write_table(pq.read_table(path).replace_schema_metadata({}), path)
     with pytest.raises(PipelineError, match="metadata"):
         read_features(path)
+
+
+def rewrite(path: Path, vectors: pa.Array) -> None:
+    """As another writer would, which has lists of its own and does not mark what may be missing."""
+    table = pq.read_table(path)
+    schema = table.schema.set(0, pa.field("entity", pa.string(), nullable=False)).set(3, pa.field("vector", vectors.type))
+    pq.write_table(pa.table([*table.columns[:3], vectors], schema=schema), path)
+
+
+@pytest.mark.parametrize("type_", [pa.list_(pa.float32()), pa.list_(pa.field("element", pa.float32(), nullable=False), 3)])
+def test_lists_of_another_writer_are_read(path: Path, type_: pa.DataType) -> None:
+    before, items, aligned = read_features(path), read_items(path), read_aligned(path, GRAPH)
+    rewrite(path, pa.array(before[0]["vector"].to_pylist(), type_))
+    after = read_features(path)
+    assert after[0].schema.equals(before[0].schema)
+    assert after[0].equals(before[0])
+    assert torch.equal(read_items(path).vectors, items.vectors)
+    assert torch.equal(read_aligned(path, GRAPH).vectors, aligned.vectors)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "said"),
+    [
+        (pa.array([[0, 1, 2], None, [3], [6, 7, 8, 9]], pa.list_(pa.float32())), "1 to 4 numbers, and 3 by its metadata"),
+        (pa.array([[0, 1], None, [3, 4], [6, 7]], pa.list_(pa.float32())), "2 numbers, and 3 by its metadata"),
+        (pa.array([[0, 1], None, [3, 4], [6, 7]], pa.list_(pa.float32(), 2)), "2 numbers, and 3 by its metadata"),
+    ],
+)
+def test_vectors_of_other_lengths_are_an_error(path: Path, vectors: pa.Array, said: str) -> None:
+    rewrite(path, vectors)
+    with pytest.raises(PipelineError, match=f"^{path}: its vectors have {said}"):
+        read_features(path)
+
+
+@pytest.mark.parametrize("type_", [pa.list_(pa.float32()), pa.list_(pa.float32(), 2)])
+def test_no_vector_has_no_wrong_length(path: Path, type_: pa.DataType) -> None:
+    rewrite(path, pa.nulls(4, type_))
+    assert read_features(path)[0]["vector"].type == pa.list_(pa.float32(), 3)
+    assert not read_items(path).present.any()
