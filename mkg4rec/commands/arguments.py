@@ -19,7 +19,7 @@ def add_features_command(commands: "argparse._SubParsersAction[argparse.Argument
 
     action = actions.add_parser("export", help="part of a store as a Parquet file of its own")
     action.add_argument("dataset", metavar="DATASET")
-    action.add_argument("modality", metavar="MODALITY", choices=list(Modality), help=" or ".join(Modality))
+    action.add_argument("modality", metavar="MODALITY", choices=[str(modality) for modality in Modality], help=" or ".join(Modality))
     action.add_argument("output", type=Path, metavar="FILE", help="the Parquet file to write")
     action.add_argument("--items", nargs="+", metavar="ITEM", help="these items, in this order")
     action.add_argument("--only-items", action="store_true", help="no attribute entities")

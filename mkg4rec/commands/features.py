@@ -1,5 +1,6 @@
 """`mkg4rec features`: look at the stored vectors, take some out, hold them against their inputs, put stores together."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from mkg4rec.features.verification import (
     verify,
     wrong_vectors,
 )
-from mkg4rec.features.warming import warm
+from mkg4rec.features.warming import UnusableRowsError, warm
 from mkg4rec.tables import CATALOGUE, FEATURES, Modality
 from stages.embed import read_contents
 from stages.layout import Layout
@@ -143,11 +144,12 @@ def export_features(dataset: str, modality: Modality, output: Path, items: Seque
     """Write the rows of `items`, or of all, to the Parquet file `output`.
 
     Raises:
-        PipelineError: there is no such item, no features yet, or `output` is a folder.
+        PipelineError: there is no such item, no features yet, or `output` is a folder or among the pipeline's data.
     """
     params.load().dataset(dataset)
     _check_output(output)
     path = Layout(dataset).features(modality)
+    _check_apart(output, path)
     table, provenance = read_features(path)
     if items:
         table = slices.of_items(table, _identifiers(items, pa.types.is_string(table["item_id"].type)), path)
@@ -174,17 +176,31 @@ def merge_features(stores: Sequence[Path], output: Path, last_wins: bool) -> Non
 
 
 def warm_cache(datasets: Sequence[str]) -> None:
-    """Put the stored vectors of `datasets` into the cache.
+    """Put the stored vectors of `datasets` into the cache, without those that are none.
 
     Raises:
-        PipelineError: there are none, or the cache cannot be written.
+        PipelineError: there is nothing stored, or vectors that are none; or the cache cannot be written.
     """
     settings = params.load()
     for dataset in datasets:
         settings.dataset(dataset)
-        for modality in Modality:
-            path = Layout(dataset).features(modality)
-            print(f"{path}: {warm(path, default_folder()):,} vectors put into {default_folder()}")
+    refused = {dataset: sum([_warm(Layout(dataset).features(modality)) for modality in Modality]) for dataset in datasets}
+    if bad := [dataset for dataset in refused if refused[dataset]]:
+        raise PipelineError(
+            f"{', '.join(bad)}: {sum(refused.values()):,} rows of the features were not put into the cache; "
+            f"`dvc repro --force --single-item {' '.join(f'embed@{dataset}' for dataset in bad)}` makes the features anew."
+        )
+
+
+def _warm(path: Path) -> int:
+    """Put the stored vectors of one file into the cache; gives the number of rows that were refused."""
+    try:
+        put, refused = warm(path, default_folder()), []
+    except UnusableRowsError as error:
+        put, refused = error.put, error.rows
+    print(f"{path}: {put:,} vectors put into {default_folder()}{f', {len(refused):,} rows refused' if refused else ''}")
+    _print_mismatches(refused)
+    return len(refused)
 
 
 def _wrong_vectors(
@@ -224,6 +240,23 @@ def _check_output(path: Path) -> None:
     """A folder is replaced by a file of its name with all that is in it, which nobody means who gives one."""
     if path.is_dir():
         raise PipelineError(f"{path}: there is a folder of that name; give the Parquet file to write.")
+
+
+def _check_apart(output: Path, store: Path) -> None:
+    """In the folder of the data only the pipeline writes, wherever links lead from there.
+
+    Args:
+        output: what is to be written.
+        store: what is read, by its path in the project.
+
+    Raises:
+        PipelineError: `output` is the store, or lies in the folder of the data or in one on the way to the store, however it is spelled.
+    """
+    data = store.parents[-2]
+    own = {os.path.realpath(path) for path in (store, *store.parents[:-1])}
+    real = os.path.realpath(output)  # Path.resolve raises an error on a link to itself.
+    if own & {real, *(os.path.realpath(parent) for parent in (*output.absolute().parents, *Path(real).parents))}:
+        raise PipelineError(f"{output}: it is among the pipeline's own files, in {data}; give a file elsewhere.")
 
 
 def _row(rows: Iterable[ContentRow], name: str) -> ContentRow | None:

@@ -1,6 +1,7 @@
 """What is there: the file of features of one modality, and the folders of the cache."""
 
 import json
+import logging
 import os
 import struct
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 from mkg4rec.errors import PipelineError
 from mkg4rec.features.provenance import Provenance
 from mkg4rec.features.store import read_features
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,47 @@ def summarize_store(path: Path) -> StoreSummary:
 
 
 def summarize_cache(root: Path) -> list[CacheSummary]:
-    """What the cache folder `root` has of each provenance, sorted by folder.
+    """What the cache folder `root` has of each provenance, sorted by folder; what cannot be read is passed over with a warning.
 
     Raises:
-        PipelineError: the description of a folder is damaged.
+        PipelineError: `root` itself cannot be read.
     """
-    summaries = []
-    for description in sorted(root.glob("*/provenance.json")):
-        try:
-            metadata = json.loads(description.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise PipelineError(f"{description}: not JSON ({error}); delete it, the next vector writes it again.") from error
-        # Another process may find a shard damaged, and remove it.
-        shards = [found for shard in description.parent.glob("*.safetensors") if (found := _rows_and_bytes(shard))]
-        vectors, size = (sum(figures) for figures in zip(*shards, strict=True)) if shards else (0, 0)
-        summaries.append(CacheSummary(description.parent, Provenance.from_metadata(metadata, description), vectors, len(shards), size))
-    return summaries
+    try:
+        folders = sorted(root.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise PipelineError(f"{root}: the feature cache cannot be read ({error.strerror}).") from error
+    return [summary for folder in folders if (summary := _summarize_folder(folder))]
+
+
+def _summarize_folder(folder: Path) -> CacheSummary | None:
+    """None where it is not one of vectors, or nobody can tell of which."""
+    description = folder / "provenance.json"
+    shards: list[Path] = []
+    try:
+        shards = [path for path in folder.iterdir() if path.suffix == ".safetensors"]
+        provenance = Provenance.from_metadata(json.loads(description.read_text(encoding="utf-8")), description)
+    except FileNotFoundError:
+        if shards:
+            logger.warning("%s: nothing tells how its vectors were made; the next embedding that uses it does", folder)
+        return None
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        logger.warning("%s: cannot be read (%s); it is passed over", folder, error.strerror)
+        return None
+    except (ValueError, TypeError, RecursionError, PipelineError):
+        logger.warning("%s: damaged; its folder is passed over, and the next embedding that uses it writes the file again", description)
+        return None
+    # Another process may find a shard damaged, and remove it.
+    figures = [found for shard in shards if (found := _rows_and_bytes(shard))]
+    vectors, size = (sum(numbers) for numbers in zip(*figures, strict=True)) if figures else (0, 0)
+    return CacheSummary(folder, provenance, vectors, len(figures), size)
 
 
 def _rows_and_bytes(shard: Path) -> tuple[int, int] | None:
-    """The vectors of a shard by its header: 8 bytes of length, then JSON. 0 where it is damaged; None where it is gone."""
+    """The vectors of a shard by its header: 8 bytes of length, then JSON. 0 where it is damaged; None where it is gone or unreadable."""
     try:
         with shard.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -95,4 +119,7 @@ def _rows_and_bytes(shard: Path) -> tuple[int, int] | None:
             except (struct.error, ValueError, KeyError, TypeError, IndexError):
                 return 0, size
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        logger.warning("%s: cannot be read (%s); it is passed over", shard, error.strerror)
         return None

@@ -19,11 +19,12 @@ def of_items(table: pa.Table, items: Sequence[ItemId], where: object) -> pa.Tabl
     Raises:
         PipelineError: the table has no such item; `where` is named as its place.
     """
-    rows = pc.index_in(pa.array(items, table["item_id"].type), table["item_id"].combine_chunks())
-    if rows.null_count:
-        unknown = [item for item, row in zip(items, rows.to_pylist(), strict=True) if row is None]
+    # Not by Arrow, whose integers are shorter than what may be asked for.
+    row_of = {item: row for row, item in reversed(list(enumerate(table["item_id"].to_pylist())))}
+    unknown = [item for item in items if item not in row_of]
+    if unknown:
         raise PipelineError(f"{where}: it has no item {unknown[0]!r} ({len(unknown)} of the {len(items)} that were asked for).")
-    return table.take(rows)
+    return table.take([row_of[item] for item in items])
 
 
 def without_attributes(table: pa.Table) -> pa.Table:

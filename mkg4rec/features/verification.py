@@ -11,15 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mkg4rec.errors import PipelineError
-from mkg4rec.features.cache import VectorCache
+from mkg4rec.features.cache import VectorCache, of_unit_length
 from mkg4rec.features.contents import Content, ContentRow, ItemId
 from mkg4rec.features.provenance import Provenance
 
 Key: TypeAlias = ItemId | tuple[str]
 """What names a row, as `ContentRow.key`."""
-
-_NORM_TOLERANCE = 1e-5
-"""Vectors are made of unit length in float32, whatever the products before: measured, 2e-7 remain open."""
 
 TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2}
 """How far an entry may lie from that of the same content embedded again, by precision. On a CPU other batch sizes and numbers of threads
@@ -263,7 +260,7 @@ def _faulty(table: pa.Table) -> dict[Key, Mismatch]:
     hashed = table["sha256"].is_valid().to_numpy()
     finite, unit = np.ones(len(table), bool), np.ones(len(table), bool)
     finite[present] = np.isfinite(vectors).all(axis=1)
-    unit[present] = np.abs(np.linalg.norm(vectors, axis=1) - 1) < _NORM_TOLERANCE
+    unit[present] = of_unit_length(vectors)
     faulty: dict[Key, Mismatch] = {}
     seen: set[Key] = set()
     for number, key in enumerate(_keys(table)):
