@@ -41,12 +41,14 @@ class Stage:
         reference: does at the least what the stage must.
         described: the reference in words.
         model: where the stage is about one.
+        follows: the stage that writes down what this one is made from, and so stands for its inputs in dvc.yaml.
     """
 
     name: str
     reference: Callable[[Layout, Path], None]
     described: str
     model: str | None = None
+    follows: str | None = None
 
 
 STAGES = [
@@ -54,7 +56,7 @@ STAGES = [
     Stage("prepare", references.split_lines, "line.split"),
     Stage("link", references.rewrite_interactions, "pyarrow read, write"),
     Stage("fetch_media", references.decode, "Pillow"),
-    Stage("encoder", references.encoder_passes, "forward, backward"),
+    Stage("encoder", references.encoder_passes, "forward, backward", follows="encoder_inputs"),
     Stage("build_kg", references.unpack, "gzip -dc | wc -l"),
     Stage("embed", references.encode, "prepare, forward"),
     Stage("split", references.rewrite_positives, "pyarrow read, write"),
@@ -138,7 +140,8 @@ def run_again(stage: Stage, dataset: str) -> Run:
 
 def link_inputs(stage: Stage, dataset: str, folder: Path) -> None:
     """Make `folder` with links to params.yaml and to what dvc.yaml says the stage reads."""
-    dependencies = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][stage.name]["deps"]
+    described = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    dependencies = [name for step in (stage.name, stage.follows) if step for name in described[step]["deps"]]
     names = [name.replace("${item.dataset}", dataset).replace("${item.model}", stage.model or "") for name in dependencies]
     for name in ["params.yaml", *(name for name in names if name.startswith(PRODUCED))]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

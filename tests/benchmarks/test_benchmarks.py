@@ -23,6 +23,7 @@ from stages import (
     download,
     embed,
     encoder,
+    encoder_inputs,
     fetch_dump,
     fetch_media,
     gather,
@@ -62,6 +63,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             prepare,
             link,
             fetch_media,
+            encoder_inputs,
             encoder,
             build_kg,
             embed,
@@ -106,6 +108,12 @@ def test_stages_run_beside_their_references_and_leave_the_workspace_as_it_was(wo
     assert header.split()[:3] == ["stage", "seconds", "start-up"]
     assert [row.split()[0] for row in rows] == ["download", "link"]
     assert all(re.search(r"\d+\.\d\d +\d+$", row) for row in rows)
+
+
+def test_an_encoder_finds_the_contents_that_it_is_trained_on(workspace: Path) -> None:
+    assert workspace.is_dir()
+    (encoder_stage,) = (stage for stage in stages.STAGES if stage.name == "encoder")
+    assert stages.run_again(encoder_stage, DATASET).seconds > 0
 
 
 def test_a_stage_that_fails_is_told_with_what_it_said(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
