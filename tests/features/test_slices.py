@@ -134,4 +134,5 @@ def test_what_cannot_be_exported_is_told_plainly(export: Command) -> None:
     assert export("text", "x.parquet", "--items", "9" * 23, code=1) == (
         f"error: data/demo/features/text.parquet: it has no item {'9' * 23} (1 of the 1 that were asked for).\n"
     )
-    assert export("sound", "x.parquet", code=2).endswith("invalid choice: 'sound' (choose from 'visual', 'text', 'web')\n")
+    # Later versions of Python put no quotes around the choices.
+    assert export("sound", "x.parquet", code=2).replace("'", "").endswith("invalid choice: sound (choose from visual, text, web)\n")
