@@ -27,6 +27,7 @@ BY_DATASET = (
     "prepare",
     "link",
     "fetch_media",
+    "encoder_inputs",
     "encoder",
     "build_kg",
     "embed",
