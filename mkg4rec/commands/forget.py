@@ -1,7 +1,7 @@
 """`mkg4rec forget`: what was downloaded and is of no use is downloaded anew."""
 
 from mkg4rec import params
-from mkg4rec.dataset_params import ROLES, SourceFile, Sources
+from mkg4rec.dataset_params import SourceFile, Sources
 from mkg4rec.download.downloader import Downloader
 from mkg4rec.errors import PipelineError
 from stages.layout import Layout
@@ -13,7 +13,7 @@ def forget(dataset: str, source: str) -> None:
     What DVC keeps of it stays: an earlier commit still finds its own files.
 
     Args:
-        source: one of `dataset_params.ROLES`.
+        source: one of `mkg4rec.dataset_params.ROLES`.
 
     Raises:
         PipelineError: the data set has no such file.
@@ -26,7 +26,7 @@ def forget(dataset: str, source: str) -> None:
     if file is None:
         raise PipelineError(f"{dataset}: there is no {source} to download, its address in params.yaml is null.")
     Downloader.from_environment(settings.http, Layout(dataset).mirror).forget(file.address)
-    stage = "fetch_dump" if source == ROLES[-1] else "download"
+    stage = "fetch_dump" if source == "dump" else "download"
     print(
         f"{file.address} is forgotten; `dvc repro --force --single-item {stage}@{dataset}` downloads it anew, "
         "and `dvc repro` builds what depends on it"

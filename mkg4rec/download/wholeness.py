@@ -11,10 +11,10 @@ from typing import cast
 from isal import igzip, igzip_lib
 
 from mkg4rec.download.addresses import published_name
+from mkg4rec.download.archive import CHUNK, ENCRYPTED
 from mkg4rec.download.failure import DownloadError, Reason
 from mkg4rec.progress import meter
 
-CHUNK = 1 << 20
 # isal's type stub has its exception as an instance.
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, cast(type[Exception], igzip_lib.IsalError))
 
@@ -22,7 +22,7 @@ _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ca
 def check_whole(file: Path, address: str) -> None:
     """Unpack the `file` that came from `address`, if its published name says that it is a gzip file or a zip archive.
 
-    An archive that no one may unpack, or in a way that is not known here, is not judged.
+    Members of an archive that are encrypted, or packed in a way that is not known here, are not judged; `archive.unpack` refuses them.
 
     Raises:
         DownloadError: it is damaged or cut off.
@@ -52,9 +52,12 @@ def _gzip(file: Path) -> Iterator[int]:
 def _zip(file: Path) -> Iterator[int]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
-            try:
-                with archive.open(member) as content:
-                    while chunk := content.read(CHUNK):
-                        yield len(chunk)
-            except (RuntimeError, NotImplementedError):
+            if member.flag_bits & ENCRYPTED:
                 continue
+            try:
+                content = archive.open(member)
+            except NotImplementedError:  # packed in a way that zipfile does not know
+                continue
+            with content:
+                while chunk := content.read(CHUNK):
+                    yield len(chunk)
