@@ -5,9 +5,10 @@ fields, sorted by subject:
 
     <http://rdf.freebase.com/ns/m.0abc>⇥<http://rdf.freebase.com/ns/film.film.directed_by>⇥<http://rdf.freebase.com/ns/m.0def>⇥.
 
-Arrow's CSV reader splits megabytes of lines at a time, and vectorised tests tell whether all of them are triples.
-Where one is not, the lines are halved until what is bad stands in a few lines, and only there each line is held
-against a regular expression: a bad line costs milliseconds and no good line is lost.
+Of a large dump, a sieve passes over triples that say nothing of what is looked for (`triple_sieve`), some nine in ten.
+Arrow's CSV reader splits the others, many lines at a time, and vectorised tests tell whether all of them are triples. Where
+one is not, the lines are halved until what is bad stands in a few lines, and only there each line is held against a
+regular expression: a bad line costs milliseconds and no good line is lost.
 """
 
 import re
@@ -17,7 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
@@ -26,6 +29,9 @@ from mkg4rec.cores import available_cores
 from mkg4rec.errors import PipelineError
 from mkg4rec.sources.freebase_names import NameStore
 from mkg4rec.sources.gzip_lines import PIECE_BYTES, whole_lines
+
+if TYPE_CHECKING:
+    from mkg4rec.sources.triple_sieve import Sieve
 
 FACTS = pa.schema([("head", pa.string()), ("relation", pa.string()), ("tail", pa.string())])
 """Facts between entities: MIDs (`m.…`, `g.…`) and the predicate's name (`film.film.directed_by`)."""
@@ -54,6 +60,7 @@ class Scan:
         drop_predicates: facts whose predicate begins with one of these are left out, as are predicates outside Freebase's namespace.
         names: where to keep the names of all entities that the pass meets; None keeps none.
         piece_bytes: unpacked bytes to work on at a time.
+        sieved_from: bytes of the packed dump from which on a sieve is worth the seconds that its compiler takes to load.
         lines: lines read in the pass.
         bad_lines: of these, lines that are not triples; they were skipped.
         first_bad_lines: the numbers (from 1) of the first few.
@@ -64,6 +71,7 @@ class Scan:
     drop_predicates: Sequence[str] = ()
     names: NameStore | None = None
     piece_bytes: int = PIECE_BYTES
+    sieved_from: int = 64 << 20
     lines: int = field(default=0, init=False)
     bad_lines: int = field(default=0, init=False)
     first_bad_lines: list[int] = field(default_factory=list, init=False)
@@ -76,7 +84,7 @@ class Scan:
         """
         self.lines, self.bad_lines, self.first_bad_lines = 0, 0, []
         touched = pc.binary_join_element_wise(_NAMESPACE, pc.unique(self.mids), ">", "")
-        examine = partial(_examine, touched=touched, drop_predicates=self.drop_predicates)
+        examine = partial(_examine, sieve=self._sieve(touched), touched=touched, drop_predicates=self.drop_predicates)
         for findings in _in_order(examine, whole_lines(self.dump, self.piece_bytes)):
             self._count(findings)
             if self.names is not None:
@@ -87,6 +95,13 @@ class Scan:
                 f"{self.dump}: none of its {self.lines:,} lines is a triple; it should be the Freebase RDF dump, "
                 "lines of `<subject>`, `<predicate>`, `<object>` and `.` with a tab between them. Check its address in params.yaml."
             )
+
+    def _sieve(self, touched: pa.Array) -> "Sieve | None":
+        if not self.dump.is_file() or self.dump.stat().st_size < self.sieved_from:
+            return None
+        from mkg4rec.sources.triple_sieve import Sieve
+
+        return Sieve(touched.cast(pa.binary()).to_pylist(), _NAME.encode())
 
     def _count(self, findings: "_Findings") -> None:
         told = len(self.first_bad_lines)
@@ -127,23 +142,36 @@ def _in_order(function: Callable[[bytes], _Findings], pieces: Iterable[bytes]) -
             yield pending.popleft().result()
 
 
-def _examine(piece: bytes, touched: pa.Array, drop_predicates: Sequence[str]) -> _Findings:
-    read = _read(piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece)
+def _examine(piece: bytes, sieve: "Sieve | None", touched: pa.Array, drop_predicates: Sequence[str]) -> _Findings:
+    lines = piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece
+    read = _read(lines) if sieve is None else _sieved(lines, sieve)
     named = read.triples.filter(pc.equal(read.triples["predicate"], _NAME))
     named = named.filter(pc.starts_with(named["subject"], _NAMESPACE))
     names = pa.table({"entity": _local(named["subject"]), "literal": named["object"]})
     return _Findings(_facts(read.triples, touched, drop_predicates), names, read.lines, read.bad)
 
 
+def _sieved(lines: bytes, sieve: "Sieve") -> _Triples:
+    """Of all lines, the triples that stay in the sieve."""
+    if not _is_utf8(lines):
+        return _by_halves(lines, partial(_sieved, sieve=sieve))
+    kept = sieve.keep(lines)
+    read = _Triples(_split(kept.text), kept.lines, []) if kept.plain else _read(kept.text)
+    return _Triples(read.triples, kept.lines, kept.positions[read.bad].tolist())
+
+
 def _read(lines: bytes) -> _Triples:
-    """Tell triples from bad lines, by halves where there are both."""
+    """Tell triples from bad lines."""
     triples = _parse(lines)
-    if triples is not None:
-        return _Triples(triples, len(triples), [])
+    return _by_halves(lines, _read) if triples is None else _Triples(triples, len(triples), [])
+
+
+def _by_halves(lines: bytes, read: Callable[[bytes], _Triples]) -> _Triples:
+    """Read each half of lines that cannot be read together, and few lines one by one."""
     middle = lines.find(b"\n", len(lines) // 2) + 1
     if len(lines) <= _FEW_BYTES or middle in (0, len(lines)):
         return _read_one_by_one(lines)
-    first, second = _read(lines[:middle]), _read(lines[middle:])
+    first, second = read(lines[:middle]), read(lines[middle:])
     return _Triples(
         pa.concat_tables([first.triples, second.triples]),
         first.lines + second.lines,
@@ -193,12 +221,24 @@ def _split(lines: bytes) -> pa.Table:
     Raises:
         pa.ArrowInvalid: a line has not four fields, or is not UTF-8.
     """
+    if not lines:
+        return _FIELDS.empty_table()
     return csv.read_csv(
         pa.BufferReader(lines),
         csv.ReadOptions(use_threads=False, block_size=len(lines) + 1, column_names=_FIELDS.names),
         csv.ParseOptions(delimiter="\t", quote_char=False, ignore_empty_lines=False),
         csv.ConvertOptions(column_types=_FIELDS),
     )
+
+
+def _is_utf8(text: bytes) -> bool:
+    """Whether these bytes are UTF-8, without making a text of them."""
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(text)]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _is_iri(values: pa.ChunkedArray) -> pa.ChunkedArray:
