@@ -63,3 +63,10 @@ def _process(body: str) -> "subprocess.CompletedProcess[str]":
     imports = "import sys\nfrom mkg4rec.ending import ending\nfrom mkg4rec.errors import PipelineError\n"
     program = [sys.executable, "-c", f"{imports}with ending('stopped'):\n    {body}\n"]
     return subprocess.run(program, cwd=ROOT, text=True, capture_output=True, check=False)
+
+
+def test_a_stage_ends_with_all_that_it_said_and_what_it_put_off_to_its_end() -> None:
+    program = "import atexit\nfrom stages import run\natexit.register(print, 'cleared away')\nrun(lambda *arguments: print(*arguments))\n"
+    command, buffered = [sys.executable, "-c", program, "demo", "ease"], os.environ | {"PYTHONUNBUFFERED": ""}
+    finished = subprocess.run(command, cwd=ROOT, env=buffered, text=True, capture_output=True, check=False)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "demo ease\ncleared away\n", "")
