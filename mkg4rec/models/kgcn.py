@@ -201,7 +201,7 @@ class KgcnScorer:
     def score(self, users: Tensor) -> Tensor:
         """(B,) user indices → (B, items)"""
         model = self.model
-        if len(model.layers) > 1 or users.is_cuda:
+        if len(model.layers) > 1 or users.device.type != "cpu":
             return torch.cat([self._score(some) for some in users.split(USERS)])
         items = torch.arange(model.num_items)
         vectors = model.user_vectors[users].T
