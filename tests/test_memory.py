@@ -1,5 +1,8 @@
 """What is left of memory, with and without a limit of a container."""
 
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -20,3 +23,29 @@ def test_a_container_leaves_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert memory.available_memory(torch.device("cpu")) == pytest.approx(64 << 20, abs=16 << 20)
     limit.write_text("max\n")
     assert memory.available_memory(torch.device("cpu")) > 64 << 20
+
+
+FAULTS = """
+import resource, sys, torch
+from mkg4rec.memory import keep_freed_memory
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+for step in range(40):
+    if step == 20:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(16 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+"""Pages that the system has to bring for twenty tensors of 64 MiB, each freed before the next, after as many others."""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about the allocator of glibc")
+def test_freed_memory_serves_again() -> None:
+    def faults(how: str) -> int:
+        return int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
+
+    given_back = faults("give back")
+    if given_back < 500:
+        pytest.skip("the system maps pages so large here that there is nothing to save")
+    assert faults("keep") < given_back / 10

@@ -5,7 +5,7 @@ from typing import Any
 
 from mkg4rec.device import Arithmetic, choose_precision, seed_everything
 from mkg4rec.evaluation.metrics import validation_metrics
-from mkg4rec.memory import explaining_lack_of_memory
+from mkg4rec.memory import explaining_lack_of_memory, keep_freed_memory
 from mkg4rec.models import registry
 from mkg4rec.models.base import ClosedForm, Neural
 from mkg4rec.models.data import TrainingData
@@ -40,6 +40,7 @@ def _trained(
     if isinstance(model, ClosedForm):
         model.prepare(arithmetic, checkpoint.parent)
         return model, _fit_at_once(model, data)
+    keep_freed_memory()
     return model, fit(model, data, arithmetic, Checkpoint(checkpoint))
 
 
