@@ -15,9 +15,9 @@ Tables show the ratio of our seconds to RecBole's: below 1 where ours is the fas
 
 The test part is never judged: RecBole reads it, because its split has three parts.
 
-What an epoch is, each side defines. For BPR, ConvNCF, LightGCN and SpectralCF it is each train interaction once. RecBole's CKE and
-KGCN draw a batch of triplets with every batch of interactions (KGCN without using it), hence the knowledge graph several times an
-epoch; ours go through it once. RecBole's CKE has the structural term alone, ours auto-encoders of text and image, too.
+What an epoch is, each side defines: each train interaction once. Beside a batch of them CKE learns from a batch of triplets on both
+sides; RecBole draws one for KGCN, too, without using it. RecBole's CKE has the structural term alone, as our
+cke_without_text_and_visual has; our cke has auto-encoders of text and image, too.
 
 RecBole ranks in blocks of as many users as suit it: its default, 4,096 scores at a time, is one user, which is the best for
 models that score pairs (ConvNCF, KGCN) and slow for inner products, which get 1,024 users.

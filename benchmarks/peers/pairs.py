@@ -41,6 +41,7 @@ PEERS = {
     "lightgcn": Peer("LightGCN", lambda ours: {"n_layers": ours.num_layers}),
     "spectralcf": Peer("SpectralCF", lambda ours: {"n_layers": ours.num_layers}),
     "cke": Peer("CKE"),
+    "cke_without_text_and_visual": Peer("CKE"),
     "kgcn": Peer(
         "KGCN",
         lambda ours: {"n_iter": ours.num_hops, "neighbor_sample_size": ours.num_neighbours, "aggregator": str(ours.aggregation)},
@@ -48,7 +49,7 @@ PEERS = {
     ),
     "kgat": Peer("KGAT", lambda ours: {"layers": ours.widths[1:], "mess_dropout": ours.message_dropout}),
 }
-"""By the name of our model."""
+"""By the name of our model in params.yaml."""
 
 
 @dataclass(frozen=True)

@@ -207,13 +207,14 @@ def test_tuned_hyperparameters_stay_but_for_the_dimension() -> None:
     assert Sameness(32, 256, 0.003, tuned=True).ours(values) == values | {"dimension": 32}
 
 
-@pytest.mark.parametrize("name", [name for name in PEERS if name in registry.names()])
+@pytest.mark.parametrize("name", PEERS)
 def test_every_model_has_what_its_peer_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    sameness = Sameness(64, 256, 0.003)
-    values = sameness.ours(load().models[name])
+    sameness, settings = Sameness(64, 256, 0.003), load()
+    values = sameness.ours(settings.hyperparameters("demo", name))
     assert (values["dimension"], values["batch_size"], values["learning_rate"]) == (64, 256, 0.003)
-    assert sameness.theirs(PEERS[name], registry.hyperparameters(name, values), 9)["embedding_size"] == 64
+    ours = registry.hyperparameters(settings.base_model(name), values)
+    assert sameness.theirs(PEERS[name], ours, 9)["embedding_size"] == 64
 
 
 def test_convolutions_halve_the_map_until_one_pixel_is_left() -> None:
