@@ -16,10 +16,10 @@ CONTROL_GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/
 _SIGNS = ("can't allocate memory", "not enough memory", "Storage size calculation overflowed", "multiplication overflow")
 """What torch says on the processor, which has no exception of its own for it; the last two where the bytes cannot even be counted."""
 
-
 _TRIM_THRESHOLD, _MAPPING_THRESHOLD = -1, -3
+"""As glibc's malloc.h numbers them."""
 _LARGEST_KEPT = 1 << 30
-"""The first two as glibc's malloc.h numbers them; the third in bytes."""
+"""Bytes."""
 
 
 def keep_freed_memory() -> None:
