@@ -10,16 +10,18 @@ from mkg4rec.group import Count, Group
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.dot_product import DotProduct, RankingHyperparameters
 from mkg4rec.training.losses import squared_norm
+from mkg4rec.tuning.space import Range
 
 
 class BprMfHyperparameters(RankingHyperparameters):
     """Attributes:
     dimension: d of the vectors of users and items.
-    regularization: λ_Θ of BPR-Opt, on the vectors that a batch involves.
+    regularization: λ_Θ of BPR-Opt, on the vectors that a batch involves, and what a search varies in place of the weight decay.
     """
 
     dimension: Count
-    regularization: Annotated[float, Field(ge=0)]
+    regularization: Annotated[float, Field(ge=0), Range(1e-5, 1e-1, log=True)]
+    weight_decay: Annotated[float, Field(ge=0)]
 
 
 class BprMf(DotProduct):

@@ -19,7 +19,7 @@ from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.dot_product import DotProduct, RankingHyperparameters
 from mkg4rec.training.losses import squared_norm
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
-from mkg4rec.tuning.space import Range
+from mkg4rec.tuning.space import Beside, Range
 
 
 class CkeHyperparameters(RankingHyperparameters):
@@ -29,7 +29,8 @@ class CkeHyperparameters(RankingHyperparameters):
     hidden_dimensions: of the auto-encoders, between content and code.
     noise: share of a content's entries that is missing when it is reconstructed.
     kg_weight, reconstruction_weight: of the mean losses of facts and of the auto-encoders, beside that of recommendation.
-    regularization: λ_U = λ_I = λ_v, on what a batch involves of users' vectors, items' offsets and their vectors in TransR.
+    regularization: λ_U = λ_I = λ_v, on what a batch involves of users' vectors, items' offsets and their vectors in TransR; what a
+        search varies in place of the weight decay, which does harm.
     kg_batch_size, content_batch_size: facts, and contents of each modality, beside a batch of interactions.
     """
 
@@ -38,8 +39,9 @@ class CkeHyperparameters(RankingHyperparameters):
     hidden_dimensions: list[Count]
     noise: Annotated[float, Field(ge=0, lt=1)]
     kg_weight: Annotated[float, Field(ge=0), Range(0.01, 1.0, log=True)]
-    reconstruction_weight: Annotated[float, Field(ge=0), Range(0.01, 10.0, log=True)]
+    reconstruction_weight: Annotated[float, Field(ge=0), Range(0.1, 100.0, log=True), Beside("modalities")]
     regularization: Annotated[float, Field(ge=0), Range(1e-3, 1e-1, log=True)]
+    weight_decay: Annotated[float, Field(ge=0)]
     kg_batch_size: Count
     content_batch_size: Count
 

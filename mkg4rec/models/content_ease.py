@@ -18,7 +18,7 @@ from mkg4rec.interactions import Interactions
 from mkg4rec.models.base import Input
 from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.item_weights import ItemWeightsModel, gram_matrix, zero_diagonal_regression
-from mkg4rec.tuning.space import Range
+from mkg4rec.tuning.space import Beside, Range
 
 
 class ContentEaseHyperparameters(Group):
@@ -32,7 +32,7 @@ class ContentEaseHyperparameters(Group):
     regularization: Annotated[float, Field(gt=0), Range(1.0, 10_000.0, log=True)]
     attribute_weight: Annotated[float, Field(ge=0), Range(1.0, 1000.0, log=True)]
     modalities: Modalities
-    feature_weight: Annotated[float, Field(ge=0), Range(0.1, 1000.0, log=True)]
+    feature_weight: Annotated[float, Field(ge=0), Range(0.1, 1000.0, log=True), Beside("modalities")]
 
 
 class ContentEase(ItemWeightsModel):

@@ -16,6 +16,7 @@ from mkg4rec.progress import progress
 from mkg4rec.training.blocks import sum_over_blocks
 from mkg4rec.training.losses import bpr, squared_norm
 from mkg4rec.training.pretraining import PretrainingHyperparameters, bpr_embeddings
+from mkg4rec.tuning.space import Range
 
 BLOCK = {"cpu": 2**19, "cuda": 2**28}
 """Numbers in the largest layer of the maps that are computed at a time: 2 MB stay in a processor's cache, a GPU has room for 1 GB."""
@@ -34,16 +35,17 @@ class ConvNcfHyperparameters(NeuralHyperparameters):
     dimension: d of the embeddings; the map is d × d, and there are log₂ d convolutions.
     channels: of each convolution.
     embedding_regularization, convolution_regularization, prediction_regularization: λ of the embeddings that a batch involves,
-        of the kernels and of w.
+        of the kernels and of w; the first is what a search varies in place of the weight decay.
     pretraining: the matrix factorisation whose vectors users and items begin with; null begins at random.
     """
 
     dimension: Annotated[Count, Field(ge=2), AfterValidator(_power_of_two)]
     channels: Count
-    embedding_regularization: Annotated[float, Field(ge=0)]
+    embedding_regularization: Annotated[float, Field(ge=0), Range(1e-5, 1e-1, log=True)]
     convolution_regularization: Annotated[float, Field(ge=0)]
     prediction_regularization: Annotated[float, Field(ge=0)]
     pretraining: PretrainingHyperparameters | None
+    weight_decay: Annotated[float, Field(ge=0)]
 
 
 class ConvNcf(Pairwise):

@@ -16,6 +16,7 @@ from mkg4rec.models.data import TrainingData
 from mkg4rec.models.vectors import VectorScorer
 from mkg4rec.training.losses import Loss, Similarity, bpr, sampled_softmax, softmax
 from mkg4rec.training.samplers import NegativeItems, shuffled_batches
+from mkg4rec.tuning.space import Beside, Range
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class RankingHyperparameters(NeuralHyperparameters):
 
     loss: Annotated[Loss, Lax]
     similarity: Annotated[Similarity, Lax]
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True), Beside("loss", ("sampled_softmax", "softmax"))]
     num_negatives: Count
 
 

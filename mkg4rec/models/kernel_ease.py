@@ -29,7 +29,7 @@ from mkg4rec.models.blocks.solution import BlockSizes, ridge_blocks, zero_diagon
 from mkg4rec.models.content_kernels import ContentKernels, Kernels, KernelWeights
 from mkg4rec.models.data import TrainingData
 from mkg4rec.models.item_weights import EXAMPLE_OF_BLOCKS, ItemWeightsModel, cross_gram, zero_diagonal_solution
-from mkg4rec.tuning.space import Range
+from mkg4rec.tuning.space import Beside, Range
 
 DENSE_COLUMNS, DENSE_ITEMS = 4, 4
 """How many matrices in double precision the exact form holds at its peak: columns × columns of Z, and columns × items."""
@@ -46,7 +46,7 @@ class KernelEaseHyperparameters(Group):
     kernels: what is known of the items.
     warm_weights: α_m of the warm view.
     cold_weights: α'_m of the cold view.
-    cold_regularization: μ.
+    cold_regularization: μ. Not searched, like all of the cold view, of which validation on warm items says nothing.
     cold_weight: γ; with more, cold items stand higher among all.
     blocks: sizes of the approximate form; None for the exact one, whose memory grows with the square of the catalogue.
     """
@@ -56,12 +56,12 @@ class KernelEaseHyperparameters(Group):
     activity_exponent: Annotated[Share, Range(0.0, 1.0)]
     rating_slope: Annotated[float, Field(ge=0), Range(0.0, 0.5)]
     dislikes: bool
-    dislike_regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True)]
+    dislike_regularization: Annotated[float, Field(gt=0), Range(10.0, 10_000.0, log=True), Beside("dislikes")]
     kernels: Kernels
     warm_weights: KernelWeights
     cold_weights: KernelWeights
-    cold_regularization: Annotated[float, Field(gt=0), Range(0.01, 10.0, log=True)]
-    cold_weight: Annotated[float, Field(ge=0), Range(0.1, 10.0, log=True)]
+    cold_regularization: Annotated[float, Field(gt=0)]
+    cold_weight: Annotated[float, Field(ge=0)]
     blocks: BlockSizes | None
 
 

@@ -20,7 +20,9 @@ from mkg4rec.layers.modality import ModalFeatures
 from mkg4rec.models.base import AttendsModalities, Input
 from mkg4rec.models.data import Modalities, TrainingData
 from mkg4rec.models.knowledge_graph import KnowledgeAttentionHyperparameters, KnowledgeAttentionModel, per_modality
-from mkg4rec.tuning.space import Choice, Range
+from mkg4rec.tuning.space import Beside, Choice, Range
+
+WITH_FUSION = Beside("fusion", (Fusion.BOTH, Fusion.TEXT_TO_IMAGE, Fusion.IMAGE_TO_TEXT))
 
 
 class MultiKG4RecHyperparameters(KnowledgeAttentionHyperparameters):
@@ -34,11 +36,11 @@ class MultiKG4RecHyperparameters(KnowledgeAttentionHyperparameters):
 
     modalities: Modalities
     fusion: Annotated[Fusion, Lax]
-    num_blocks: Annotated[Count, Range(1, 3)]
+    num_blocks: Annotated[Count, Range(1, 3), Beside("modalities"), WITH_FUSION]
     num_heads: Count
-    sequence_length: Annotated[Count, Choice((4, 8, 16))]
+    sequence_length: Annotated[Count, Choice((4, 8, 16)), Beside("modalities"), WITH_FUSION]
     feedforward_dimension: Count
-    identity_dropout: Annotated[float, Field(ge=0, lt=1), Range(0.0, 0.5)]
+    identity_dropout: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -37,7 +37,7 @@ from mkg4rec.models.item_graphs import (
     user_means,
 )
 from mkg4rec.training.alignment import info_nce
-from mkg4rec.tuning.space import Range
+from mkg4rec.tuning.space import Beside, Range
 
 CAP = 0.7
 """GCA's p_τ: nothing is dropped with a greater chance."""
@@ -55,6 +55,9 @@ class Views(StrEnum):
     NONE = "none"
 
 
+WITH_VIEWS = Beside("views", (Views.MODULUS, Views.UNIFORM, Views.ADAPTIVE))
+
+
 class SigerHyperparameters(ItemGraphHyperparameters):
     """Attributes:
     infusion: whether the modality graphs take up who is taken together.
@@ -70,13 +73,13 @@ class SigerHyperparameters(ItemGraphHyperparameters):
     """
 
     infusion: bool
-    infused_share: Annotated[float, Field(ge=0, le=1), Range(0.1, 0.9)]
+    infused_share: Annotated[float, Field(ge=0, le=1), Range(0.1, 0.9), Beside("infusion")]
     num_neighbours: Count
     views: Annotated[Views, Lax]
-    intensity: Annotated[float, Field(ge=0, lt=1), Range(0.01, 0.5, log=True)]
-    contrast_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
+    intensity: Annotated[float, Field(ge=0, lt=1), Range(0.01, 0.5, log=True), WITH_VIEWS]
+    contrast_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True), WITH_VIEWS]
     alignment: bool
-    alignment_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True)]
+    alignment_weight: Annotated[float, Field(ge=0), Range(1e-4, 1.0, log=True), Beside("alignment")]
     contrast_temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True)]
     contrast_size: Annotated[Count, Field(ge=2)]
 

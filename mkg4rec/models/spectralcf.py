@@ -17,18 +17,20 @@ from mkg4rec.models.data import TrainingData
 from mkg4rec.models.dot_product import RankingHyperparameters
 from mkg4rec.models.message_passing import MessagePassing, Messages
 from mkg4rec.training.losses import squared_norm
+from mkg4rec.tuning.space import Range
 
 
 class SpectralCfHyperparameters(RankingHyperparameters):
     """Attributes:
     dimension: C of the embeddings X_0 and F of every layer's filters.
     num_layers: K.
-    regularization: λ_reg, on the final vectors that a batch involves.
+    regularization: λ_reg, on the final vectors that a batch involves, and what a search varies in place of the weight decay.
     """
 
     dimension: Count
     num_layers: Count
-    regularization: Annotated[float, Field(ge=0)]
+    regularization: Annotated[float, Field(ge=0), Range(1e-5, 1e-1, log=True)]
+    weight_decay: Annotated[float, Field(ge=0)]
 
 
 class SpectralCf(MessagePassing):

@@ -66,7 +66,7 @@ class Search:
         _check_listed(settings, dataset, model)
         self.dataset, self.model = dataset, model
         self.layout = Layout(dataset)
-        self.space = search_space(settings, model)
+        self.space = search_space(settings, dataset, model)
         values = settings.hyperparameters(dataset, model)
         self.present = {name: values[name] for name in self.space}
         draws = registry.model_class(settings.base_model(model)).draws
@@ -153,7 +153,7 @@ def _with_something_to_search(settings: Params, dataset: str, models: Sequence[s
     others = {
         model: f"{model}: nothing to search; mkg4rec/models/{settings.base_model(model)}.py {no_value}"
         for model in models
-        if not search_space(settings, model)
+        if not search_space(settings, dataset, model)
     }
     if len(others) == len(set(models)):
         raise PipelineError("\n".join(others.values()))
@@ -162,11 +162,12 @@ def _with_something_to_search(settings: Params, dataset: str, models: Sequence[s
     return [model for model in models if model not in others]
 
 
-def search_space(settings: Params, model: str) -> Space:
+def search_space(settings: Params, dataset: str, model: str) -> Space:
     """What the model's file declares, without what makes a variant the variant that it is; may be nothing."""
     base = settings.base_model(model)
     own = settings.models[model] if base != model else {}
-    return {name: domain for name, domain in declared(registry.model_class(base).Hyperparameters).items() if name not in own}
+    space = declared(registry.model_class(base).Hyperparameters, settings.hyperparameters(dataset, model))
+    return {name: domain for name, domain in space.items() if name not in own}
 
 
 def _check_listed(settings: Params, dataset: str, model: str) -> None:

@@ -4,7 +4,10 @@
     num_layers: Annotated[Count, Range(1, 3)]
     similarity: Annotated[Similarity, Lax, Choice(("dot", "cosine"))]
 
-A subclass inherits what its parent declares, and changes it as it changes any field: by declaring the field anew.
+A subclass inherits what its parent declares, and changes it as it changes any field: by declaring the field anew. What has an
+effect only beside certain values of another says so, and is searched only there:
+
+    temperature: Annotated[float, Field(gt=0), Range(0.05, 1.0, log=True), Beside("loss", ("softmax",))]
 """
 
 from collections.abc import Mapping
@@ -49,14 +52,29 @@ class Choice:
         return value in self.options
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Where a hyper-parameter has an effect: beside one of `values` of `other`, written as in params.yaml; if none are given, beside
+    any but `false`, `null` and what is empty."""
+
+    other: str
+    values: tuple[Any, ...] = ()
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is so among `values`."""
+        value = values[self.other]
+        return value in self.values if self.values else bool(value)
+
+
 Space = Mapping[str, Range | Choice]
 
 
-def declared(hyperparameters: type[BaseModel]) -> Space:
-    """The hyper-parameters that a search varies; those without a declaration it leaves alone."""
+def declared(hyperparameters: type[BaseModel], values: Mapping[str, Any]) -> Space:
+    """The hyper-parameters that a search varies beside the others' `values`; those without a declaration it leaves alone."""
     return {
         name: domain
         for name, field in hyperparameters.model_fields.items()
         for domain in field.metadata
         if isinstance(domain, Range | Choice)
+        and all(condition.holds(values) for condition in field.metadata if isinstance(condition, Beside))
     }

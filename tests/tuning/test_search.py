@@ -58,4 +58,28 @@ def test_a_model_with_nothing_to_search_keeps_no_other_from_it(capsys: pytest.Ca
 
 def test_what_makes_a_variant_is_not_searched() -> None:
     settings = params.load()
-    assert set(search_space(settings, "multi_kg4rec")) - set(search_space(settings, "slow")) == {"learning_rate"}
+    assert set(search_space(settings, "demo", "multi_kg4rec")) - set(search_space(settings, "demo", "slow")) == {"learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("model", "variant", "difference"),
+    [
+        ("siger", "siger_without_views", {"intensity", "contrast_weight"}),
+        ("siger", "siger_without_alignment", {"alignment_weight"}),
+        ("cke", "cke_without_text_and_visual", {"reconstruction_weight"}),
+        ("multi_kg4rec", "multi_kg4rec_without_fusion", {"num_blocks", "sequence_length"}),
+        ("multi_kg4rec_softmax", "multi_kg4rec", {"temperature"}),
+        ("kernel_ease_with_dislikes", "kernel_ease", {"dislike_regularization"}),
+    ],
+)
+def test_what_an_ablation_leaves_out_is_not_searched(model: str, variant: str, difference: set[str]) -> None:
+    settings = params.load()
+    searched, of_variant = (set(search_space(settings, "demo", name)) for name in (model, variant))
+    assert difference <= searched - of_variant
+
+
+def test_nothing_is_searched_of_which_validation_on_warm_items_says_nothing() -> None:
+    settings = params.load()
+    space = search_space(settings, "demo", "kernel_ease")
+    assert {name for name in settings.models["kernel_ease"] if name.startswith("cold_")} & set(space) == set()
+    assert "regularization" in space

@@ -8,7 +8,7 @@ from pydantic import Field
 from mkg4rec import params
 from mkg4rec.group import MEMBERS, Count, Group
 from mkg4rec.models import registry
-from mkg4rec.tuning.space import Choice, Range, declared
+from mkg4rec.tuning.space import Beside, Choice, Range, declared
 from tests.conftest import ROOT
 
 SETTINGS = params.load(ROOT / "params.yaml")
@@ -32,8 +32,31 @@ class Child(Parent):
 
 
 def test_a_subclass_inherits_and_changes_what_its_parent_declares() -> None:
-    assert declared(Parent) == {"rate": Range(0.1, 10.0, log=True), "layers": Range(1, 3)}
-    assert declared(Child) == {"rate": Range(0.1, 1.0), "loss": Choice(("bpr", "softmax"))}
+    assert declared(Parent, {}) == {"rate": Range(0.1, 10.0, log=True), "layers": Range(1, 3)}
+    assert declared(Child, {}) == {"rate": Range(0.1, 1.0), "loss": Choice(("bpr", "softmax"))}
+
+
+class Conditional(Group):
+    """Two values that have an effect beside some of others."""
+
+    loss: str
+    modalities: list[str]
+    temperature: Annotated[float, Range(0.1, 1.0), Beside("loss", ("softmax", "sampled_softmax"))]
+    blocks: Annotated[Count, Beside("modalities"), Range(1, 3), Beside("loss", ("bpr", "softmax"))]
+
+
+@pytest.mark.parametrize(
+    ("loss", "modalities", "searched"),
+    [
+        ("softmax", ["text"], {"temperature", "blocks"}),
+        ("bpr", ["text"], {"blocks"}),
+        ("sampled_softmax", ["text"], {"temperature"}),
+        ("softmax", [], {"temperature"}),
+        ("bpr", [], set()),
+    ],
+)
+def test_what_has_no_effect_is_not_searched(loss: str, modalities: list[str], searched: set[str]) -> None:
+    assert set(declared(Conditional, {"loss": loss, "modalities": modalities})) == searched
 
 
 @pytest.mark.parametrize(
@@ -58,7 +81,7 @@ def test_an_empty_range_is_refused(mistake: dict[str, Any]) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_says_what_to_try_and_takes_it(model: str) -> None:
     hyperparameters = registry.model_class(model).Hyperparameters
-    space = declared(hyperparameters)
+    space = declared(hyperparameters, SETTINGS.hyperparameters("", model))
     # A blend has nothing but its members.
     assert bool(space) == bool(set(hyperparameters.model_fields) - {MEMBERS})
     for name, domain in space.items():
