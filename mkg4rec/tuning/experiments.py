@@ -87,9 +87,11 @@ def measured(name: str, metrics: Path, log: Path) -> Measured:
         metrics: the metrics file of its validation.
         log: the CSV of its epochs.
     """
+    # `dvc.api.metrics_show` finds a file of another revision only if the workspace has one there as well.
+    values = json.loads(dvc.api.read(str(metrics), rev=name))
     rows = list(csv.DictReader(io.StringIO(dvc.api.read(str(log), rev=name))))
     seconds = round(sum(float(row["seconds"]) for row in rows), 1) if "seconds" in rows[0] else None
-    return Measured(dvc.api.metrics_show(str(metrics), rev=name), seconds)
+    return Measured(values, seconds)
 
 
 def reproduce(*targets: str) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,14 @@ def test_the_rest_of_the_workspace_stays(search: Search) -> None:
     changed = search.clone.succeed("git", "status", "--porcelain", "--untracked-files=all").output.splitlines()
     assert set(changed) <= {" M params.yaml", " M dvc.lock", f"?? {RECORD}"}
     assert search.clone.contents("models", "results", "training") == search.before.contents("models", "results", "training")
+
+
+def test_a_model_that_was_never_trained_is_searched(built: Clone, tmp_path: Path) -> None:
+    clone = built.copy(tmp_path / "clone")
+    clone.set("run.models", ["ease", "item_knn"])
+    clone.succeed("python", "-m", "mkg4rec", "tune", "demo", "item_knn", "--trials", "1")
+    (row,) = csv.DictReader(io.StringIO(clone.read("docs/tuning/demo/item_knn.csv")))
+    assert float(row["ndcg@20"]) > 0.3
 
 
 def _values(row: dict[str, str]) -> dict[str, Any]:
