@@ -15,14 +15,16 @@ class DenoisingAutoencoder(nn.Module):
     signs; bags of words and pixels, which the literature reconstructs, have not.
     """
 
-    def __init__(self, widths: list[int], noise: float) -> None:
+    def __init__(self, widths: list[int], noise: float, codes_at_first: float = 1.0) -> None:
         """
         Args:
             widths: of the vectors, of the hidden layers, and at last of the code; the decoder goes the same way back.
             noise: share of the entries that corruption sets to 0.
+            codes_at_first: how long codes are at first, of what Xavier's initialisation makes of them.
         """
         super().__init__()
-        self.encoder = nn.ModuleList(_linear(width, next_width) for width, next_width in pairwise(widths))
+        gains = [1.0] * (len(widths) - 2) + [codes_at_first]
+        self.encoder = nn.ModuleList(_linear(*ends, gain) for ends, gain in zip(pairwise(widths), gains, strict=True))
         self.decoder = nn.ModuleList(_linear(width, next_width) for width, next_width in pairwise(widths[::-1]))
         self.noise = noise
 
@@ -46,8 +48,8 @@ class DenoisingAutoencoder(nn.Module):
         return (self.decode(self.encode(corrupted)) - vectors).square().sum(-1).mean() / 2
 
 
-def _linear(width: int, next_width: int) -> nn.Linear:
+def _linear(width: int, next_width: int, gain: float = 1.0) -> nn.Linear:
     layer = nn.Linear(width, next_width)
-    nn.init.xavier_uniform_(layer.weight)
+    nn.init.xavier_uniform_(layer.weight, gain)
     nn.init.zeros_(layer.bias)
     return layer

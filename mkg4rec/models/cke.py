@@ -21,6 +21,10 @@ from mkg4rec.training.losses import squared_norm
 from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Beside, Range
 
+CODES_AT_FIRST = 0.02
+"""How long codes are at first, of what Xavier's initialisation makes of them. Ours: as that has them, they are three times as long as
+the vectors that they are added to, which have to learn around whatever the untrained auto-encoders happen to say."""
+
 
 class CkeHyperparameters(RankingHyperparameters):
     """Attributes:
@@ -145,7 +149,7 @@ class ItemContents(nn.Module):
         self.register_buffer("items", items, persistent=False)
         self.register_buffer("vectors", features.vectors[items], persistent=False)
         widths = [features.vectors.shape[1], *hyperparameters.hidden_dimensions, hyperparameters.dimension]
-        self.autoencoder = DenoisingAutoencoder(widths, hyperparameters.noise)
+        self.autoencoder = DenoisingAutoencoder(widths, hyperparameters.noise, CODES_AT_FIRST)
 
     def forward(self) -> Tensor:
         """The codes, (contents, d)."""

@@ -45,6 +45,17 @@ def test_an_item_is_its_offset_its_structure_and_the_codes_of_its_contents(modal
 
 
 @torch.no_grad()
+def test_codes_do_not_drown_the_vectors_beside_them_at_first() -> None:
+    values = params.load(ROOT / "params.yaml").models["cke"]
+    torch.manual_seed(0)
+    model = registry.create("cke", values, checkerboard()[0])
+    assert isinstance(model, Cke)
+    beside = (model.offsets + model.entities[: len(model.offsets)]).norm(dim=1).mean()
+    for part in model.contents:
+        assert 0 < part().norm(dim=1).mean() < 0.5 * beside
+
+
+@torch.no_grad()
 def test_the_joint_loss_is_the_sum_of_all_terms() -> None:
     data, _ = checkerboard()
     model = _model(regularization=0.1, kg_weight=0.3, reconstruction_weight=0.5, noise=0.0)
