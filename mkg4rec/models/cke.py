@@ -22,7 +22,7 @@ from mkg4rec.training.samplers import TailSampler, shuffled_batches
 from mkg4rec.tuning.space import Beside, Range
 
 CODES_AT_FIRST = 0.02
-"""How long codes are at first, of what Xavier's initialisation makes of them. Ours: as that has them, they are three times as long as
+"""How long codes are at first, of what Xavier's initialisation makes of them. Ours: as that has them, they are more than twice as long as
 the vectors that they are added to, which have to learn around whatever the untrained auto-encoders happen to say."""
 
 
