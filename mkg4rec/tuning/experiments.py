@@ -67,8 +67,7 @@ def work_off(experiments: Collection[Experiment], jobs: int, on_end: Callable[[]
     Raises:
         PipelineError: dvc refuses, or its workers do not live.
     """
-    # The names of finished experiments that began from the present commit.
-    finished = set(_dvc("exp", "list", "--name-only").split())
+    finished = _finished()
     succeeded = {experiment.name for experiment in experiments if experiment.name in finished}
     for _ in succeeded:
         on_end()
@@ -116,7 +115,7 @@ def _status() -> _Status:
     return _Status({row["name"]: row["state"] for row in _ROW.finditer(text)}, sum(map(int, workers.groups())) if workers else 0)
 
 
-def _succeeded() -> set[str]:
+def _finished() -> set[str]:
     """The names of the finished experiments that began from the present commit."""
     return set(_dvc("exp", "list", "--name-only").split())
 
